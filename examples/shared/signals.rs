@@ -1,0 +1,89 @@
+//! Signals as events: the handlers raise event sources, and a protothread waits for them.
+//!
+//! SIGINT and SIGTERM stop the loop. SIGUSR1 asks for a listing of the tasks.
+
+use std::io::Write;
+
+use ptk_core::prelude::*;
+use ptk_linux::{Linux, Port};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+
+/// How many event sources the protothread needs.
+pub(crate) const SOURCES: usize = 2;
+
+/// Through which the handlers reach the loop. A signal handler can name nothing but a `static`.
+pub(crate) static PORT: Port<SOURCES> = Port::new();
+
+/// Waits for signals.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    pt: Pt,
+    stop: EventSource,
+    list: EventSource,
+    listing_is_due: bool,
+}
+
+impl Signals {
+    /// A protothread without handlers.
+    pub(crate) const fn new() -> Self {
+        Signals { pt: Pt::new(), stop: EventSource::NONE, list: EventSource::NONE, listing_is_due: false }
+    }
+
+    /// Installs the handlers.
+    pub(crate) fn install(&mut self, cx: &mut Cx<'_, Linux<'_>>) -> Result<(), Error> {
+        self.stop = cx.event_source()?;
+        self.list = cx.event_source()?;
+        for (signal, source) in [(SIGINT, self.stop), (SIGTERM, self.stop), (SIGUSR1, self.list)] {
+            // SAFETY: the handler calls nothing but `Port::raise`, which is legal in a signal handler.
+            let installed = unsafe { signal_hook::low_level::register(signal, move || raise(source)) };
+            installed.map_err(|_| Error::NotSupported)?;
+        }
+        Ok(())
+    }
+
+    /// Prints where each task of `set` waits, if that was asked for. For [`EventLoop::run_until`].
+    pub(crate) fn list_if_due<
+        S: TaskSet<Linux<'static>>,
+        const TASKS: usize,
+        const SOCKETS: usize,
+        const TIMERS: usize,
+        const EVENTS: usize,
+    >(
+        signals: impl FnOnce(&mut S) -> &mut Signals,
+        event_loop: &EventLoop<Linux<'static>, TASKS, SOCKETS, TIMERS, EVENTS>,
+        set: &mut S,
+    ) {
+        if std::mem::take(&mut signals(set).listing_is_due) {
+            let mut stderr = std::io::stderr().lock();
+            event_loop.list_tasks(set, |task| {
+                let _ = writeln!(stderr, "{task}");
+            });
+        }
+    }
+}
+
+/// Runs in the signal handler. A source that is gone means that the loop has ended: nobody is left to be told.
+fn raise(source: EventSource) {
+    let _ = PORT.raise(source, 0);
+}
+
+impl<P: Platform, S: ?Sized> Protothread<P, S> for Signals {
+    type Output = Result<(), Error>;
+
+    #[protothread]
+    fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut S) -> Result<(), Error> {
+        loop {
+            match wait!(first!(cx.raised(self.stop), cx.raised(self.list))) {
+                First::A(raised) => {
+                    raised?;
+                    cx.stop();
+                    return Ok(());
+                }
+                First::B(raised) => {
+                    raised?;
+                    self.listing_is_due = true;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The context: what a protothread, a handler or set-up code can do with its loop, without knowing its capacities.
+
+mod handlers;
+mod ownership;
+mod waiting;
+
+pub(crate) use self::handlers::{News, queue_news};
+
+use core::task::Poll;
+
+use crate::deadlines::{DeadlineQueueView, is_before};
+use crate::error::Error;
+use crate::handle::{Handle, Task, TypedHandle};
+use crate::ownership::Owners;
+use crate::platform::Platform;
+use crate::pt::Deadline;
+use crate::rt::Context;
+use crate::scope::{Control, Scope};
+use crate::socket::SocketSlot;
+use crate::source::SourceSlot;
+use crate::state::State;
+use crate::table::HandleTableView;
+use crate::task::Tasks;
+use crate::time::{Duration, Instant};
+use crate::timer::TimerSlot;
+use crate::wait::{Source, WAIT_NODES};
+
+/// How many operations a task may have succeed in one resume, and a handler in one call. Then the others get their turn
+/// (as libuv's 32 reads a stream).
+const BUDGET: u32 = 64;
+
+/// A view of a loop: what [`EventLoop::cx`](crate::EventLoop::cx) gives to set-up code, and each resume to its
+/// protothread.
+///
+/// An operation that can wait returns [`Poll`]. Polled by a task, `Pending` has registered the task to be resumed when the
+/// operation may get further; registration and check are one step, so no wakeup falls between. Polled outside a task, it
+/// only says that the operation is not ready.
+pub struct Cx<'a, P: Platform> {
+    pub(crate) platform: &'a mut P,
+    pub(crate) sockets: &'a mut HandleTableView<SocketSlot<P>>,
+    /// The queue of sockets with news for their handler: for each the next one, plus 1.
+    pub(crate) news_links: &'a mut [u32],
+    pub(crate) timers: &'a mut HandleTableView<TimerSlot>,
+    pub(crate) timer_deadlines: &'a mut DeadlineQueueView,
+    pub(crate) sources: &'a mut HandleTableView<SourceSlot>,
+    pub(crate) owners: Owners<'a>,
+    pub(crate) tasks: &'a mut Tasks,
+    pub(crate) task_deadlines: &'a mut DeadlineQueueView,
+    pub(crate) state: &'a mut State,
+    pub(crate) poll: Resume,
+}
+
+/// What holds during one resume of a task, or one call of a handler. It is no part of the loop's state.
+pub(crate) struct Resume {
+    pub(crate) task: Option<usize>,
+    pub(crate) control: Control,
+    /// Operations that may still succeed.
+    pub(crate) budget: u32,
+    /// What the task was woken for: if it is still ready afterwards, the next waiter is woken.
+    pub(crate) batons: [Source; WAIT_NODES],
+    /// The listener from which a connection was accepted: the same holds for it.
+    listener: Source,
+    pub(crate) accepted: bool,
+    /// The earliest deadline of this resume's pending timed waits.
+    pub(crate) deadline: Deadline,
+}
+
+/// The deadline of a resume without timed waits.
+const NEVER: Deadline = Deadline { at: Instant::MAX, order: 0 };
+
+impl Resume {
+    /// Code that is no task: nothing waits, nothing is owned, nothing is budgeted.
+    pub(crate) const fn outside() -> Resume {
+        Resume { budget: u32::MAX, ..Resume::of(None, false) }
+    }
+
+    pub(crate) const fn handler() -> Resume {
+        Resume::of(None, false)
+    }
+
+    #[inline]
+    pub(crate) const fn of(task: Option<usize>, fresh: bool) -> Resume {
+        Resume {
+            task,
+            control: Control::root(fresh),
+            budget: BUDGET,
+            batons: [Source::NONE; WAIT_NODES],
+            listener: Source::NONE,
+            accepted: false,
+            deadline: NEVER,
+        }
+    }
+
+    /// Whether an operation may still succeed: the budget is not used up.
+    #[inline]
+    pub(crate) const fn may_progress(&self) -> bool {
+        self.budget != 0
+    }
+
+    /// An operation has succeeded.
+    #[inline]
+    pub(crate) const fn progress(&mut self) {
+        self.budget -= 1;
+    }
+
+    pub(crate) const fn has_progressed(&self) -> bool {
+        self.budget != BUDGET
+    }
+
+    pub(crate) const fn accepted_from(&mut self, listener: Source) {
+        self.progress();
+        self.accepted = true;
+        self.listener = listener;
+    }
+
+    pub(crate) fn was_woken_by(&self, source: Source) -> bool {
+        self.batons.contains(&source)
+    }
+
+    /// Sources whose next waiter is owed a look.
+    pub(crate) fn owed(&self) -> impl Iterator<Item = Source> + use<> {
+        let listener = self.listener;
+        self.batons.into_iter().chain([listener]).filter(|source| !source.is_none())
+    }
+
+    /// Whether any source is owed a look: the usual answer is no.
+    #[inline]
+    pub(crate) fn is_deadline_set(&self) -> bool {
+        self.deadline.at != Instant::MAX
+    }
+}
+
+impl<P: Platform> Cx<'_, P> {
+    /// The time now, read from the platform's clock.
+    pub fn now(&mut self) -> Instant {
+        self.platform.now()
+    }
+
+    /// Ready once the clock has reached `deadline`.
+    ///
+    /// For a sleep relative to now, whose deadline must be the same at each evaluation, see [`sleep!`](crate::sleep).
+    pub fn sleep_until(&mut self, deadline: Instant) -> Poll<()> {
+        // Its place among equal deadlines is that of this evaluation: nothing keeps an earlier one.
+        let deadline = Deadline { at: deadline, order: self.state.next_order() };
+        if Context::expired(self, deadline) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Starts task `index` of the task set at its beginning; it is polled in the next turn.
+    ///
+    /// A loop starts all tasks of its set in its first turn, unless some were started by hand before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if the set has no such task; [`Error::Busy`] if it runs already.
+    pub fn start(&mut self, index: usize) -> Result<Task, Error> {
+        let started = self.start_task(index);
+        started.map_err(|error| self.fail(error))
+    }
+
+    fn start_task(&mut self, index: usize) -> Result<Task, Error> {
+        if self.state.set_len.is_some_and(|len| index >= usize::from(len)) {
+            return Err(Error::InvalidArgument);
+        }
+        let slot = self.tasks.slots.get_mut(index).ok_or(Error::InvalidArgument)?;
+        if slot.is_live() || !slot.begin() {
+            return Err(Error::Busy);
+        }
+        let handle = slot.handle(index, self.state.loop_id);
+        self.state.started = true;
+        self.state.live_tasks += 1;
+        self.tasks.wake(index);
+        Task::from_handle(handle).ok_or(Error::InvalidHandle)
+    }
+
+    /// Ends a task: it is not resumed again, and everything that it owns is closed. A task that cancels itself ends with
+    /// its current resume.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidHandle`] if that run of the task has ended.
+    pub fn cancel(&mut self, task: Task) -> Result<(), Error> {
+        let Some(index) = self.running_task(task) else { return Err(self.fail(Error::InvalidHandle)) };
+        if self.poll.task == Some(index) {
+            self.tasks.slots[index].doom();
+        } else {
+            self.end_task(index);
+        }
+        Ok(())
+    }
+
+    fn running_task(&self, task: Task) -> Option<usize> {
+        let handle = task.handle()?;
+        let slot = self.tasks.slots.get(handle.index())?;
+        (slot.is_live() && slot.handle(handle.index(), self.state.loop_id) == handle).then_some(handle.index())
+    }
+
+    /// The task that runs now; `NONE` outside a task.
+    pub fn current_task(&self) -> Task {
+        let handle = self.poll.task.and_then(|index| self.task_handle(index));
+        handle.and_then(Task::from_handle).unwrap_or(Task::NONE)
+    }
+
+    pub(crate) fn task_handle(&self, index: usize) -> Option<Handle> {
+        let slot = self.tasks.slots.get(index)?;
+        slot.is_live().then(|| slot.handle(index, self.state.loop_id))
+    }
+
+    /// Lets the loop's `run` return after this turn.
+    pub fn stop(&mut self) {
+        self.state.stopping = true;
+    }
+
+    /// Why a call last failed, in any task; [`Error::WouldBlock`] does not count.
+    pub fn last_error(&self) -> Option<Error> {
+        self.state.last_error.0
+    }
+
+    /// Replaces what [`last_error`](Self::last_error) tells.
+    pub fn set_last_error(&mut self, error: Option<Error>) {
+        self.state.last_error.0 = error;
+    }
+
+    /// The system's number for the last failure of a platform call, for diagnosis.
+    pub fn last_os_error(&self) -> Option<i32> {
+        self.platform.last_os_error()
+    }
+
+    /// The platform, for what only it can do.
+    pub fn platform(&mut self) -> &mut P {
+        self.platform
+    }
+
+    /// Keeps `error` as the last one.
+    #[inline]
+    pub(crate) fn fail(&mut self, error: Error) -> Error {
+        if error != Error::WouldBlock {
+            self.state.last_error.0 = Some(error);
+        }
+        error
+    }
+
+    /// Ends a task that does not run at the moment, or has just been polled.
+    pub(crate) fn end_task(&mut self, index: usize) {
+        self.close_all(index);
+        self.forget_waits(index);
+        self.task_deadlines.remove(index, self.tasks);
+        if let Some(slot) = self.tasks.slots.get_mut(index) {
+            slot.end();
+            self.state.live_tasks -= 1;
+        }
+    }
+}
+
+impl<P: Platform> Context for Cx<'_, P> {
+    #[inline(always)]
+    fn control(&mut self) -> Control {
+        self.poll.control
+    }
+
+    #[inline(always)]
+    fn set_control(&mut self, control: Control) {
+        self.poll.control = control;
+    }
+
+    #[inline(always)]
+    fn close_scope(&mut self, scope: Scope) {
+        if self.has_handles_in(scope) {
+            self.close_handles_in(scope);
+        }
+    }
+
+    #[inline(always)]
+    fn merge_scope(&mut self, scope: Scope, outer: Scope) {
+        if self.has_handles_in(scope) {
+            self.pass_handles(scope, outer);
+        }
+    }
+
+    fn arm(&mut self, after: Duration) -> Deadline {
+        self.state.due |= after.is_zero();
+        Deadline { at: self.platform.now() + after, order: self.state.next_order() }
+    }
+
+    fn expired(&mut self, deadline: Deadline) -> bool {
+        if deadline.at != Instant::MAX && self.platform.now() >= deadline.at {
+            return true;
+        }
+        if is_before(deadline, self.poll.deadline) {
+            self.poll.deadline = deadline;
+        }
+        false
+    }
+
+    fn yield_now(&mut self) {
+        if let Some(task) = self.poll.task {
+            self.tasks.wake(task);
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What a backend must provide: non-blocking operations, readiness, a clock, one alarm and a port for raised events.
+//!
+//! The contract is written so that epoll, a completion queue (io_uring) and a polled stack (smoltcp) can each keep it
+//! with at most one copy of the data. The conformance suite in `tests/` holds every backend against it.
+
+use core::net::SocketAddr;
+
+use crate::error::Error;
+use crate::handle::Handle;
+use crate::port::EventPortView;
+use crate::time::Instant;
+
+/// What a socket can do now, as far as its platform knows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Readiness(u8);
+
+impl Readiness {
+    /// Nothing.
+    pub const NONE: Readiness = Readiness(0);
+    /// A receive or an accept may get something: data, a connection, the end of the stream, or an error.
+    pub const READ: Readiness = Readiness(1);
+    /// A send may take something, or a connect has ended one way or the other.
+    pub const WRITE: Readiness = Readiness(2);
+    /// The peer has ended its side, or the connection has failed: behind the data that remain comes an end or an error,
+    /// and no further event announces it.
+    pub const HANGUP: Readiness = Readiness(4);
+    /// READ, WRITE and HANGUP.
+    pub const ALL: Readiness = Readiness(7);
+
+    /// The bits of both.
+    #[inline]
+    #[must_use]
+    pub const fn with(self, other: Readiness) -> Readiness {
+        Readiness(self.0 | other.0)
+    }
+
+    /// The bits of `self` that are not in `other`.
+    #[inline]
+    #[must_use]
+    pub const fn without(self, other: Readiness) -> Readiness {
+        Readiness(self.0 & !other.0)
+    }
+
+    /// Whether all bits of `other` are in `self`.
+    #[inline]
+    pub const fn has(self, other: Readiness) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether there is no bit.
+    #[inline]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl core::fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let bit = |bit, letter| if self.has(bit) { letter } else { '-' };
+        write!(f, "{}{}{}", bit(Self::READ, 'r'), bit(Self::WRITE, 'w'), bit(Self::HANGUP, 'h'))
+    }
+}
+
+/// How long [`Platform::wait`] may sleep.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Until {
+    /// Not at all: report what is there.
+    Now,
+    /// To this instant at most.
+    Deadline(Instant),
+    /// Until something happens.
+    Event,
+}
+
+/// Where [`Platform::wait`] reports what happened. Calls may come in any order and any number.
+pub trait Sink {
+    /// The socket that was opened with this token has become ready. Tokens of sockets closed since are ignored.
+    fn socket(&mut self, token: Handle, readiness: Readiness);
+    /// The deadline given to `wait` may have passed.
+    fn alarm(&mut self);
+    /// A source of the platform's port was raised.
+    fn raised(&mut self);
+}
+
+/// Plain settings of a socket, kept by the core until the platform opens it. Twelve bytes; the default is all zero bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Options {
+    /// Send small segments at once (`TCP_NODELAY`, RFC 896). Accepted connections inherit it.
+    pub nodelay: bool,
+    /// Share the port with other listeners that ask for the same (`SO_REUSEPORT`).
+    pub reuse_port: bool,
+    /// Connections that the platform holds while nobody accepts; 0 is the platform's default.
+    pub backlog: u16,
+    /// The size of the platform's receive buffer in bytes; 0 is the platform's default. Platforms may round it.
+    pub receive_buffer: u32,
+    /// The size of the platform's send buffer in bytes; 0 is the platform's default. Platforms may round it.
+    pub send_buffer: u32,
+}
+
+const _: () = assert!(size_of::<Options>() == 12);
+
+impl Options {
+    /// The platform's defaults.
+    pub const DEFAULT: Options =
+        Options { nodelay: false, reuse_port: false, backlog: 0, receive_buffer: 0, send_buffer: 0 };
+}
+
+/// What a receive got.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Received {
+    /// Bytes written to the front of the buffer; 0 is the end of the stream.
+    pub count: usize,
+    /// Whether more may be there.
+    pub rest: Rest,
+}
+
+/// What is left after a receive.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Rest {
+    /// Nothing was left at the time of the call: a [`Readiness::READ`] event announces what comes later.
+    Drained,
+    /// There may be more, and no event will say so. Always a correct answer.
+    MaybeMore,
+}
+
+/// Which half of a connection to shut down.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Half {
+    /// No more receives here; what arrives is thrown away.
+    Read,
+    /// No more sends; the peer sees the end of the stream behind what was sent.
+    Write,
+    /// Both.
+    Both,
+}
+
+/// How to close a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Close {
+    /// What was accepted for sending is still sent, in the background, then the stream ends. If received data were never
+    /// read, the peer gets a reset instead (RFC 1122, 4.2.2.13).
+    Graceful,
+    /// The connection is reset at once.
+    Abort,
+}
+
+/// A backend.
+///
+/// # Events
+///
+/// Readiness is edge-triggered: an event is due when a socket *becomes* ready after the core was told that it is not,
+/// that is after a call said [`WouldBlock`](Error::WouldBlock), a receive said [`Rest::Drained`], or a send took less
+/// than offered. Spurious events are allowed at any time, and so are events for sockets that are closed; lost ones are
+/// not. No other call may report events: they come out of [`wait`](Self::wait) alone.
+///
+/// # Errors
+///
+/// No call panics because of arguments, peers or the system. A call that fails has done nothing that needs to be undone,
+/// unless its text says otherwise.
+pub trait Platform {
+    /// A connection, a listener or a datagram socket. Dropping it without [`close`](Self::close) must release it too.
+    type Socket;
+
+    /// The socket of a handle that has not been opened. Its bits should be zero, so that a static table is `.bss`.
+    const CLOSED: Self::Socket;
+
+    /// Acquires what a `const fn` cannot. Called once, before all else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if it is open already; what the system says otherwise.
+    fn open(&mut self) -> Result<(), Error>;
+
+    /// The time now. Never goes back.
+    fn now(&mut self) -> Instant;
+
+    /// Waits until something happened or the time is over, and reports what happened since the last call.
+    ///
+    /// Reports at most a bounded number of events; what remains is reported by the next call. With
+    /// [`Until::Deadline`], when the clock has reached the deadline, it calls [`Sink::alarm`]. It never returns later
+    /// than the clock's resolution demands, may return earlier without any event, and must not return early again and
+    /// again (no spin). A signal that interrupts it is such an early return.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOpen`] before `open`; [`Error::Deadlock`] from simulators; what the system says otherwise.
+    fn wait<S: Sink>(&mut self, until: Until, sink: &mut S) -> Result<(), Error>;
+
+    /// The port through which threads and interrupts raise events into this loop; `None` if there is none.
+    fn port(&self) -> Option<&EventPortView>;
+
+    /// Raises `source` from the loop's own thread. Never needs to wake the loop's sleep.
+    ///
+    /// # Errors
+    ///
+    /// As [`EventPortView::raise`]; [`Error::NotSupported`] without a port.
+    fn raise(&mut self, source: crate::EventSource, value: u32) -> Result<(), Error> {
+        match self.port() {
+            Some(port) => port.raise(source, value).map(|_wake| ()),
+            None => Err(Error::NotSupported),
+        }
+    }
+
+    /// Starts to connect to `peer`. [`Readiness::WRITE`] for `token` announces that it ended;
+    /// [`finish_connect`](Self::finish_connect) then says how. The core has refused unspecified addresses and port 0.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is known at once: refused, no route, address not available, out of descriptors.
+    fn open_stream(&mut self, peer: SocketAddr, options: &Options, token: Handle) -> Result<Self::Socket, Error>;
+
+    /// Whether the connection started by `open_stream` is up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] while it is still being made; otherwise the reason of its failure, once. A connection of a
+    /// socket to itself is a failure: [`Error::ConnectionRefused`], because nobody listened.
+    fn finish_connect(&mut self, socket: &mut Self::Socket) -> Result<(), Error>;
+
+    /// Opens a listener at `address`; port 0 lets the platform choose.
+    ///
+    /// # Errors
+    ///
+    /// Address in use, not available, no permission, out of descriptors.
+    fn open_listener(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<Self::Socket, Error>;
+
+    /// Takes a connection from the listener's backlog. The new socket reports under `token` from now on; the core takes
+    /// it for writable, and not readable until an event says so. May replace what is inside `listener`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if there is none. [`Error::TooManyDescriptors`] and [`Error::OutOfMemory`] are passing: the
+    /// core backs off and tries again. Connections that died in the backlog are skipped, not reported. Anything else
+    /// means that the listener is broken.
+    fn accept(
+        &mut self,
+        listener: &mut Self::Socket,
+        options: &Options,
+        token: Handle,
+    ) -> Result<Self::Socket, Error>;
+
+    /// Receives into `buffer`, which is not empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if nothing is there; a reset only after all data that arrived before it.
+    fn receive(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> Result<Received, Error>;
+
+    /// Offers `data`, which is not empty, and returns how much was accepted, at least 1. Accepted is not delivered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if nothing could be accepted; [`Error::ConnectionReset`] if the peer is gone. Never a
+    /// signal.
+    fn send(&mut self, socket: &mut Self::Socket, data: &[u8]) -> Result<usize, Error>;
+
+    /// Shuts down half of a connection. What was accepted for sending goes out first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotConnected`] if the connection is gone.
+    fn shutdown(&mut self, socket: &mut Self::Socket, half: Half) -> Result<(), Error>;
+
+    /// Closes a socket without waiting. No event for its token is reported afterwards.
+    fn close(&mut self, socket: Self::Socket, how: Close);
+
+    /// Applies what can be changed on an open socket; the backlog and `reuse_port` cannot.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn set_options(&mut self, socket: &mut Self::Socket, options: &Options) -> Result<(), Error>;
+
+    /// The address that the socket is bound to.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn local_address(&mut self, socket: &Self::Socket) -> Result<SocketAddr, Error>;
+
+    /// The address of the peer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotConnected`] if there is none.
+    fn peer_address(&mut self, socket: &Self::Socket) -> Result<SocketAddr, Error>;
+
+    /// The system's own number for the last failure of a call of this platform, for diagnosis.
+    fn last_os_error(&self) -> Option<i32>;
+}

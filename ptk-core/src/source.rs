@@ -1,0 +1,95 @@
+//! Event sources: the loop's side of what threads and interrupts raise through the platform's port.
+
+use core::task::Poll;
+
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::handle::{EventSource, Handle, Kind, TypedHandle};
+use crate::platform::Platform;
+use crate::port::Raised;
+use crate::table::Vacant;
+use crate::wait::{Place, Source};
+
+/// One event source. Its count and value are in the port; the table has its name and its waiters.
+#[derive(Clone, Copy, Hash, Debug)]
+pub(crate) struct SourceSlot;
+
+impl Vacant for SourceSlot {
+    const VACANT: Self = SourceSlot;
+}
+
+impl<P: Platform> Cx<'_, P> {
+    /// An event source of this loop, to be raised through the platform's port. It belongs to the current task and scope.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] if the platform has no port; [`Error::TableFull`] if the loop's table or the port has no
+    /// source left.
+    pub fn event_source(&mut self) -> Result<EventSource, Error> {
+        let opened = self.open_source();
+        opened.map_err(|error| self.fail(error))
+    }
+
+    fn open_source(&mut self) -> Result<EventSource, Error> {
+        let port = self.platform.port().ok_or(Error::NotSupported)?;
+        let capacity = self.sources.capacity().min(port.capacity()) as u32;
+        let full = Error::TableFull { kind: Kind::EventSource, capacity };
+        // The port is the authority on generations: it outlives the loop.
+        let (index, generation) = loop {
+            let index = self.sources.next_index().ok_or(full)?;
+            match port.open(index) {
+                Ok(generation) => break (index, generation),
+                Err(Error::Busy) => self.sources.retire_next(),
+                Err(_) => return Err(full),
+            }
+        };
+        self.sources.advance_generation(index, u32::from(generation));
+        let handle = self.sources.insert(Kind::EventSource, self.state.loop_id, SourceSlot).map_err(|_| full)?;
+        self.own(handle);
+        EventSource::from_handle(handle).ok_or(Error::InvalidHandle)
+    }
+
+    /// Waits until the source was raised, and takes what it was raised with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidHandle`], [`Error::Busy`] if the source has a handler, [`Error::TooManyWaits`].
+    pub fn raised(&mut self, source: EventSource) -> Poll<Result<Raised, Error>> {
+        let Some(handle) = source.handle().filter(|handle| self.sources.contains(*handle)) else {
+            return Poll::Ready(Err(self.fail(Error::InvalidHandle)));
+        };
+        let port = self.platform.port().filter(|_| self.poll.may_progress());
+        if let Some(raised) = port.and_then(|port| port.take(handle.index())) {
+            self.poll.progress();
+            return Poll::Ready(Ok(raised));
+        }
+        self.wait_for(Source::raised(handle.index()), Place::Back).map(|error| Err(self.fail(error)))
+    }
+
+    /// Raises a source of this loop from the loop itself: delivered in the next turn. See
+    /// [`EventPortView::raise`](crate::EventPortView::raise) for other threads and interrupts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidHandle`].
+    pub fn raise(&mut self, source: EventSource, value: u32) -> Result<(), Error> {
+        let raised = self.platform.raise(source, value);
+        // The port knows, but a foreign loop that asks for the next deadline does not.
+        self.state.due |= raised.is_ok();
+        raised.map_err(|error| self.fail(error))
+    }
+
+    pub(crate) fn is_raised(&self, index: usize) -> bool {
+        self.platform.port().is_some_and(|port| port.is_raised(index))
+    }
+
+    pub(crate) fn close_source(&mut self, handle: Handle) {
+        self.wake_all(Source::raised(handle.index()));
+        self.disown(handle);
+        self.forget_handler(handle);
+        if let Some(port) = self.platform.port() {
+            port.close(handle.index());
+        }
+        self.sources.remove(handle);
+    }
+}

@@ -1,0 +1,361 @@
+//! [`Linux`]: the platform of an event loop. Puts the parts together; holds no rule of its own but the order in which
+//! they are called.
+
+use core::mem::MaybeUninit;
+use core::net::SocketAddr;
+
+use ptk_core::{
+    Close, Error, EventPortView, EventSource, Half, Handle, Instant, Options, Platform, Received, Rest, Sink, Until,
+};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::alarm::Alarm;
+use crate::errno;
+use crate::poller::{BATCH, Event, Poller, translate};
+use crate::port::{Port, PortView};
+use crate::slot::Slot;
+use crate::socket::{self, Socket, uninterrupted};
+
+/// Linux as the platform of an event loop.
+///
+/// Zero bits and no descriptor before [`open`](Platform::open); an epoll set and a timerfd afterwards, which `drop`
+/// closes. Can be moved to another thread.
+///
+/// # Clock
+///
+/// `CLOCK_MONOTONIC` in nanoseconds: [`Instant::ORIGIN`] is the boot, and time spent suspended does not count. A deadline
+/// wakes the loop some tens of microseconds late at most on an idle machine, and never early.
+///
+/// # Spurious wakes
+///
+/// A wait may report an alarm before the deadline, when an earlier deadline was dropped after it had been armed. This
+/// happens once for each alarm that was armed. Readiness may be reported for sockets that turn out not to be ready.
+///
+/// # Urgent data
+///
+/// They are not offered, and do not make the loop spin. A receive stops in front of them (`tcp(7)`), so from the first
+/// time that any peer sends some, every receive of this loop answers [`Rest::MaybeMore`]: one more `recv` for each time
+/// that data arrive.
+///
+/// # Descriptors held by others
+///
+/// All are close-on-exec. After a `fork` the child's copies keep connections open; nothing that happens to them is
+/// reported here once a socket is closed. The end of the stream, or the reset, is sent when the last copy is closed.
+#[derive(Debug)]
+pub struct Linux<'p> {
+    open: Slot<Open>,
+    port: Option<PortView<'p>>,
+    /// The number of the last failure; 0 before the first.
+    last_os_error: i32,
+    /// Some peer has sent urgent data.
+    urgent: bool,
+}
+
+/// What `open` acquires.
+#[derive(Debug)]
+struct Open {
+    poller: Poller,
+    alarm: Alarm,
+}
+
+impl Open {
+    fn new(port: Option<PortView<'_>>) -> Result<Self, Errno> {
+        let poller = Poller::open()?;
+        let alarm = Alarm::open()?;
+        poller.add_alarm(alarm.as_fd())?;
+        if let Some(port) = port {
+            poller.add_port(port.open()?)?;
+        }
+        Ok(Open { poller, alarm })
+    }
+}
+
+impl Linux<'_> {
+    /// A platform without a port: nothing can be raised from outside.
+    pub const fn new() -> Self {
+        Linux { open: Slot::Empty, port: None, last_os_error: 0, urgent: false }
+    }
+
+    /// Lends the epoll descriptor to a foreign loop, which may watch it for readability and nothing else. With the
+    /// feature `std` the type is that of `std::os::fd`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOpen`] before `open`.
+    pub fn as_fd(&self) -> Result<BorrowedFd<'_>, Error> {
+        self.open.get().map(|open| open.poller.as_fd()).ok_or(Error::NotOpen)
+    }
+
+    /// Prepares for a sleep outside of [`wait`](Platform::wait), in a foreign loop that watches the descriptor of
+    /// [`as_fd`](Self::as_fd). `false` if it must not sleep, because the deadline has passed or something was raised.
+    /// To be called last, right before the sleep.
+    ///
+    /// Afterwards the descriptor becomes readable when a socket is ready, at `deadline`, or earlier for nothing, and when
+    /// something is raised. It stays so until a [`wait`](Platform::wait) with [`Until::Now`] has taken all there is,
+    /// which must follow each call of this before the next.
+    ///
+    /// Costs what the preparations of a wait cost: no system call, or one when the deadline is earlier than all before.
+    /// Without this call raises do not make the descriptor readable, and neither do deadlines.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOpen`] before `open`; what the system says if the alarm cannot be set.
+    pub fn prepare_to_sleep(&mut self, deadline: Option<Instant>) -> Result<bool, Error> {
+        if let Some(deadline) = deadline
+            && !self.arm(deadline)?
+        {
+            return Ok(false);
+        }
+        if self.open.is_empty() {
+            return Err(Error::NotOpen);
+        }
+        Ok(self.may_sleep())
+    }
+
+    /// Sets the alarm if it would go off after `deadline`; `false` if that has passed.
+    ///
+    /// An alarm that is set for the deadline or earlier has gone off when the deadline has passed, and ends the sleep at
+    /// once: no need to look at the clock.
+    #[inline]
+    fn arm(&mut self, deadline: Instant) -> Result<bool, Error> {
+        let Some(open) = self.open.get_mut() else { return Err(Error::NotOpen) };
+        if deadline == Instant::MAX || open.alarm.covers(deadline) {
+            return Ok(true);
+        }
+        if deadline <= now() {
+            return Ok(false);
+        }
+        let armed = open.alarm.arm(deadline);
+        armed.map(|()| true).map_err(|errno| self.fail(errno))
+    }
+
+    /// Tells raisers that from now on they must wake the loop; `false` if something was raised before.
+    #[inline]
+    fn may_sleep(&self) -> bool {
+        self.port.is_none_or(|port| port.events.may_sleep())
+    }
+
+    /// Tells raisers that the loop runs, and the sink what they raised.
+    #[inline]
+    fn wake_up<S: Sink>(&self, sink: &mut S) {
+        if let Some(port) = self.port
+            && port.events.wake_up()
+        {
+            sink.raised();
+        }
+    }
+
+    /// Reports one event.
+    #[inline]
+    fn report<S: Sink>(&mut self, event: Event, sink: &mut S) {
+        match event {
+            Event::Socket { token, readiness, urgent } => {
+                self.urgent |= urgent;
+                sink.socket(token, readiness);
+            }
+            Event::Alarm => self.alarm_fired(sink),
+            // What was raised is told by the port's own flag.
+            Event::Port => {}
+        }
+    }
+
+    fn alarm_fired<S: Sink>(&mut self, sink: &mut S) {
+        if let Some(open) = self.open.get_mut() {
+            open.alarm.fired();
+        }
+        sink.alarm();
+    }
+
+    /// Registers a new socket; closes it if that fails.
+    fn register(&mut self, fd: Result<OwnedFd, Errno>, token: Handle) -> Result<Socket, Error> {
+        let Some(open) = self.open.get() else { return Err(Error::NotOpen) };
+        let registered = fd.and_then(|fd| open.poller.add_socket(fd.as_fd(), token).map(|()| fd));
+        registered.map(Socket::new).map_err(|errno| self.fail(errno))
+    }
+
+    /// What is left after a receive of `count` bytes into `room`. A short one has emptied the kernel's queue, unless
+    /// urgent data stopped it.
+    #[inline]
+    fn rest(&self, count: usize, room: usize) -> Rest {
+        if count < room && !self.urgent { Rest::Drained } else { Rest::MaybeMore }
+    }
+
+    /// Keeps the number of a failure, and says what it means.
+    #[cold]
+    fn fail(&mut self, errno: Errno) -> Error {
+        self.last_os_error = errno.raw_os_error();
+        errno::error(errno)
+    }
+}
+
+impl<'p> Linux<'p> {
+    /// A platform whose loop takes what is raised into `port`.
+    ///
+    /// A port serves one loop at a time; the second gets [`Error::Busy`] when it opens.
+    pub const fn with_port<const N: usize>(port: &'p Port<N>) -> Self {
+        Linux { open: Slot::Empty, port: Some(port.view()), last_os_error: 0, urgent: false }
+    }
+}
+
+impl Default for Linux<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Platform for Linux<'_> {
+    type Socket = Socket;
+
+    const CLOSED: Socket = Socket::CLOSED;
+
+    fn open(&mut self) -> Result<(), Error> {
+        if !self.open.is_empty() {
+            return Err(Error::Busy);
+        }
+        self.open = Slot::Full(Open::new(self.port).map_err(|errno| self.fail(errno))?);
+        Ok(())
+    }
+
+    #[inline]
+    fn now(&mut self) -> Instant {
+        now()
+    }
+
+    #[inline]
+    fn wait<S: Sink>(&mut self, until: Until, sink: &mut S) -> Result<(), Error> {
+        if self.open.is_empty() {
+            return Err(Error::NotOpen);
+        }
+        let sleep = match until {
+            Until::Now => false,
+            Until::Event => self.may_sleep(),
+            Until::Deadline(deadline) => {
+                let ahead = self.arm(deadline)?;
+                if !ahead {
+                    sink.alarm();
+                }
+                ahead && self.may_sleep()
+            }
+        };
+        let mut events = [const { MaybeUninit::uninit() }; BATCH];
+        let taken = match self.open.get() {
+            Some(open) => open.poller.wait(sleep, &mut events),
+            None => return Err(Error::NotOpen),
+        };
+        self.wake_up(sink);
+        match taken {
+            Ok(taken) => {
+                for event in taken {
+                    self.report(translate(event), sink);
+                }
+                Ok(())
+            }
+            // The alarm stays set, so the next wait ends when this one would have.
+            Err(Errno::INTR) => Ok(()),
+            Err(errno) => Err(self.fail(errno)),
+        }
+    }
+
+    #[inline]
+    fn port(&self) -> Option<&EventPortView> {
+        self.port.map(|port| port.events)
+    }
+
+    fn raise(&mut self, source: EventSource, value: u32) -> Result<(), Error> {
+        // A foreign loop may be about to sleep, so the wake counts here too.
+        self.port.ok_or(Error::NotSupported)?.raise(source, value)
+    }
+
+    fn open_stream(&mut self, peer: SocketAddr, options: &Options, token: Handle) -> Result<Socket, Error> {
+        self.register(socket::open_stream(peer, options), token)
+    }
+
+    fn finish_connect(&mut self, socket: &mut Socket) -> Result<(), Error> {
+        match socket::established(socket.fd()?) {
+            Ok(()) => Ok(()),
+            Err(Errno::AGAIN) => Err(Error::WouldBlock),
+            Err(errno) => {
+                // Nothing can be done with it any more, least of all be heard of.
+                self.close(core::mem::replace(socket, Socket::CLOSED), Close::Graceful);
+                Err(self.fail(errno))
+            }
+        }
+    }
+
+    fn open_listener(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<Socket, Error> {
+        self.register(socket::open_listener(address, options), token)
+    }
+
+    fn accept(&mut self, listener: &mut Socket, _options: &Options, token: Handle) -> Result<Socket, Error> {
+        match socket::accept(listener.fd()?) {
+            Ok(fd) => self.register(Ok(fd), token),
+            Err(Errno::AGAIN) => Err(Error::WouldBlock),
+            // Nothing but dead ones, and perhaps a live one behind them that no edge announces. This answer makes the
+            // core try again.
+            Err(errno) if socket::is_dead_connection(errno) => {
+                self.fail(errno);
+                Err(Error::OutOfMemory)
+            }
+            Err(errno) => Err(self.fail(errno)),
+        }
+    }
+
+    #[inline]
+    fn receive(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<Received, Error> {
+        let fd = socket.fd()?;
+        match uninterrupted(|| recv(fd, &mut *buffer, RecvFlags::empty())) {
+            Ok((count, _)) => Ok(Received { count, rest: self.rest(count, buffer.len()) }),
+            Err(Errno::AGAIN) => Err(Error::WouldBlock),
+            Err(errno) => Err(self.fail(errno)),
+        }
+    }
+
+    #[inline]
+    fn send(&mut self, socket: &mut Socket, data: &[u8]) -> Result<usize, Error> {
+        let fd = socket.fd()?;
+        match uninterrupted(|| send(fd, data, SendFlags::NOSIGNAL)) {
+            Ok(count) => Ok(count),
+            Err(Errno::AGAIN) => Err(Error::WouldBlock),
+            Err(errno) => Err(self.fail(errno)),
+        }
+    }
+
+    fn shutdown(&mut self, socket: &mut Socket, half: Half) -> Result<(), Error> {
+        socket::shutdown(socket.fd()?, half).map_err(|errno| self.fail(errno))
+    }
+
+    fn close(&mut self, socket: Socket, how: Close) {
+        let (Ok(fd), Some(open)) = (socket.fd(), self.open.get()) else { return };
+        open.poller.remove(fd);
+        if how == Close::Abort {
+            socket::reset_on_close(fd);
+        }
+    }
+
+    fn set_options(&mut self, socket: &mut Socket, options: &Options) -> Result<(), Error> {
+        socket::reconfigure(socket.fd()?, options).map_err(|errno| self.fail(errno))
+    }
+
+    fn local_address(&mut self, socket: &Socket) -> Result<SocketAddr, Error> {
+        socket::local_address(socket.fd()?).map_err(|errno| self.fail(errno))
+    }
+
+    fn peer_address(&mut self, socket: &Socket) -> Result<SocketAddr, Error> {
+        socket::peer_address(socket.fd()?).map_err(|errno| self.fail(errno))
+    }
+
+    fn last_os_error(&self) -> Option<i32> {
+        (self.last_os_error != 0).then_some(self.last_os_error)
+    }
+}
+
+/// The clock. A call into the vDSO, not the kernel (`vdso(7)`).
+#[inline]
+fn now() -> Instant {
+    let time = clock_gettime(ClockId::Monotonic);
+    // Neither part is ever negative (clock_gettime(2)).
+    Instant::from_nanos((time.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(time.tv_nsec as u64))
+}

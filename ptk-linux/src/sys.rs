@@ -1,0 +1,62 @@
+//! All `unsafe` of this crate: one descriptor that many threads share. Makes no system call but the closing one.
+
+use core::fmt;
+use core::sync::atomic::{AtomicI32, Ordering};
+
+use rustix::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use rustix::io::Errno;
+
+/// A descriptor that is opened at most once and stays open until this is dropped; never, in a `static`.
+///
+/// ```text
+///  0 ----- get_or_open ----> fd + 1 ----- drop ----> closed
+/// ```
+pub(crate) struct OnceFd(AtomicI32);
+
+impl OnceFd {
+    /// Not open; zero bits.
+    pub(crate) const fn new() -> Self {
+        OnceFd(AtomicI32::new(0))
+    }
+
+    /// The descriptor, if it is open. Legal in a signal handler.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<BorrowedFd<'_>> {
+        match self.0.load(Ordering::Acquire) {
+            0 => None,
+            // SAFETY: a value other than 0 comes from `get_or_open` alone, which put an open descriptor there and gave
+            // up its ownership. It is closed in `drop` only, which no borrow of `self` outlives.
+            stored => Some(unsafe { BorrowedFd::borrow_raw(stored - 1) }),
+        }
+    }
+
+    /// The descriptor, which `open` opens if nobody did. Of two threads that come at once, the later closes its own.
+    pub(crate) fn get_or_open(&self, open: impl FnOnce() -> Result<OwnedFd, Errno>) -> Result<BorrowedFd<'_>, Errno> {
+        if let Some(fd) = self.get() {
+            return Ok(fd);
+        }
+        let raw = open()?.into_raw_fd();
+        if self.0.compare_exchange(0, raw + 1, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // SAFETY: `raw` was taken out of an `OwnedFd` above and stored nowhere.
+            drop(unsafe { OwnedFd::from_raw_fd(raw) });
+        }
+        self.get().ok_or(Errno::BADF)
+    }
+}
+
+impl Drop for OnceFd {
+    fn drop(&mut self) {
+        let stored = *self.0.get_mut();
+        if stored != 0 {
+            // SAFETY: `get_or_open` gave up the ownership of this descriptor to `self`, which ends here, and `&mut`
+            // says that nobody borrows it.
+            drop(unsafe { OwnedFd::from_raw_fd(stored - 1) });
+        }
+    }
+}
+
+impl fmt::Debug for OnceFd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.get(), f)
+    }
+}

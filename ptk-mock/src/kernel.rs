@@ -1,0 +1,209 @@
+//! The kernel of one host, as plain data: listeners, connections, ports, what is ready and what is planned.
+//!
+//! It knows nothing of the loop, and time is an argument. `connect` makes connections, `traffic` carries bytes.
+
+mod address;
+mod agenda;
+mod connect;
+mod listener;
+mod pipe;
+mod ports;
+mod ready;
+mod slab;
+mod stream;
+mod traffic;
+
+use std::net::SocketAddr;
+
+use ptk_core::{Close, Error, Handle, Instant, Options, Readiness};
+
+use self::agenda::{Action, Agenda};
+use self::listener::Listener;
+use self::ports::Ports;
+use self::ready::{ReadyQueue, Source};
+use self::slab::Slab;
+use self::stream::{Owner, Phase, Stream};
+use crate::socket::{Name, Socket};
+
+/// The index of a listener.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct ListenerId(u32);
+
+/// The index of one end of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct StreamId(u32);
+
+/// See the module's text.
+#[derive(Clone, Hash, Debug)]
+pub(crate) struct Kernel {
+    listeners: Slab<Listener>,
+    streams: Slab<Stream>,
+    ports: Ports,
+    agenda: Agenda,
+    ready: ReadyQueue,
+    /// Sockets that the core holds.
+    descriptors: usize,
+    /// How many it may hold.
+    descriptor_limit: usize,
+}
+
+impl Kernel {
+    /// A host on which nothing is open.
+    pub(crate) const fn new(descriptor_limit: usize) -> Kernel {
+        Kernel {
+            listeners: Slab::new(),
+            streams: Slab::new(),
+            ports: Ports::new(),
+            agenda: Agenda::new(),
+            ready: ReadyQueue::new(),
+            descriptors: 0,
+            descriptor_limit,
+        }
+    }
+
+    /// Sockets that the core holds.
+    pub(crate) const fn descriptors(&self) -> usize {
+        self.descriptors
+    }
+
+    /// When the kernel acts by itself the next time.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.agenda.next_due()
+    }
+
+    /// Does everything that is due at `now`.
+    pub(crate) fn act(&mut self, now: Instant) {
+        while let Some(action) = self.agenda.take_due(now) {
+            match action {
+                Action::RepeatConnect(id) => self.attempt(id, now),
+            }
+        }
+    }
+
+    /// The next event, if there is one.
+    pub(crate) fn next_event(&mut self) -> Option<(Handle, Readiness)> {
+        loop {
+            let event = match self.ready.next()? {
+                Source::Listener(ListenerId(id)) => self.listeners.get_mut(id).map(|listener| {
+                    let level = listener.readiness();
+                    (listener.token, listener.signal.report(level))
+                }),
+                Source::Stream(StreamId(id)) => self.streams.get_mut(id).and_then(|stream| {
+                    let Owner::Core(token) = stream.owner else { return None };
+                    let level = stream.readiness();
+                    Some((token, stream.signal.report(level)))
+                }),
+            };
+            if let Some((token, readiness)) = event
+                && !readiness.is_none()
+            {
+                return Some((token, readiness));
+            }
+        }
+    }
+
+    /// Closes what `socket` names. See [`Platform::close`](ptk_core::Platform::close).
+    pub(crate) fn close(&mut self, socket: &Socket, how: Close) {
+        if let Ok(id) = self.listener_id(socket) {
+            self.descriptors -= 1;
+            self.close_listener(id);
+        } else if let Ok(id) = self.stream_id(socket) {
+            self.descriptors -= 1;
+            self.close_stream(id, how);
+        }
+    }
+
+    /// Changes the options of an open socket.
+    pub(crate) fn set_options(&mut self, socket: &Socket, options: &Options) -> Result<(), Error> {
+        if let Ok(ListenerId(id)) = self.listener_id(socket) {
+            if let Some(listener) = self.listeners.get_mut(id) {
+                let Options { backlog, reuse_port, .. } = listener.options;
+                listener.options = Options { backlog, reuse_port, ..*options };
+            }
+            return Ok(());
+        }
+        let id = self.stream_id(socket)?;
+        let stream = self.stream_mut(id)?;
+        stream.apply(options);
+        if let Some(peer) = stream.peer {
+            self.pump(peer);
+        }
+        self.refresh(id);
+        Ok(())
+    }
+
+    /// The address that `socket` is bound to.
+    pub(crate) fn local_address(&self, socket: &Socket) -> Result<SocketAddr, Error> {
+        if let Ok(ListenerId(id)) = self.listener_id(socket) {
+            return self.listeners.get(id).map(|listener| listener.address).ok_or(Error::InvalidHandle);
+        }
+        Ok(self.stream(self.stream_id(socket)?)?.local)
+    }
+
+    /// The address of the other end, while there is a connection.
+    pub(crate) fn peer_address(&self, socket: &Socket) -> Result<SocketAddr, Error> {
+        let stream = self.stream(self.stream_id(socket)?)?;
+        if stream.phase == Phase::Up { Ok(stream.remote) } else { Err(Error::NotConnected) }
+    }
+
+    /// The listener that `socket` names.
+    pub(crate) fn listener_id(&self, socket: &Socket) -> Result<ListenerId, Error> {
+        match socket.0 {
+            Name::Listener(id, token) if self.listeners.get(id.0).is_some_and(|it| it.token == token) => Ok(id),
+            Name::Listener(..) | Name::Closed => Err(Error::InvalidHandle),
+            Name::Stream(..) => Err(Error::InvalidArgument),
+        }
+    }
+
+    /// The end of a connection that `socket` names.
+    pub(crate) fn stream_id(&self, socket: &Socket) -> Result<StreamId, Error> {
+        match socket.0 {
+            Name::Stream(id, token) if self.streams.get(id.0).is_some_and(|it| it.owner == Owner::Core(token)) => {
+                Ok(id)
+            }
+            Name::Stream(..) | Name::Closed => Err(Error::InvalidHandle),
+            Name::Listener(..) => Err(Error::NotConnected),
+        }
+    }
+
+    fn stream(&self, id: StreamId) -> Result<&Stream, Error> {
+        self.streams.get(id.0).ok_or(Error::InvalidHandle)
+    }
+
+    fn stream_mut(&mut self, id: StreamId) -> Result<&mut Stream, Error> {
+        self.streams.get_mut(id.0).ok_or(Error::InvalidHandle)
+    }
+
+    /// Whether the limit allows one more descriptor.
+    fn check_descriptors(&self) -> Result<(), Error> {
+        if self.descriptors < self.descriptor_limit { Ok(()) } else { Err(Error::TooManyDescriptors) }
+    }
+
+    /// Adds one end of a connection.
+    fn insert_stream(&mut self, stream: Stream) -> StreamId {
+        self.ports.acquire(stream.local.port());
+        StreamId(self.streams.insert(stream))
+    }
+
+    /// Takes one end of a connection out of all tables; the other end no longer knows it.
+    fn remove_stream(&mut self, id: StreamId) -> Option<Stream> {
+        let stream = self.streams.remove(id.0)?;
+        self.ports.release(stream.local.port());
+        stream.signal.forget(Source::Stream(id), &mut self.ready);
+        self.agenda.cancel(Action::RepeatConnect(id));
+        if let Some(peer) = stream.peer.and_then(|StreamId(peer)| self.streams.get_mut(peer)) {
+            peer.peer = None;
+        }
+        Some(stream)
+    }
+
+    /// Something about this end may have changed: if that is news to the core, an event is due.
+    fn refresh(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.get_mut(id.0)
+            && let Owner::Core(_) = stream.owner
+        {
+            let level = stream.readiness();
+            stream.signal.update(level, Source::Stream(id), &mut self.ready);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! A buffer of bytes with a limit: the window of one end of a connection.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+/// What a buffer holds if nobody chose a size.
+pub(crate) const DEFAULT_CAPACITY: usize = 64 * 1024;
+
+/// Bytes in order, at most as many as its capacity.
+#[derive(Clone, Hash)]
+pub(crate) struct Pipe {
+    bytes: VecDeque<u8>,
+    capacity: usize,
+}
+
+impl Pipe {
+    /// An empty pipe; a size of 0 is the default.
+    pub(crate) fn new(size: u32) -> Pipe {
+        let mut pipe = Pipe { bytes: VecDeque::new(), capacity: DEFAULT_CAPACITY };
+        pipe.resize(size);
+        pipe
+    }
+
+    /// Changes the capacity; a size of 0 leaves it. What is inside stays, even if it is more.
+    pub(crate) fn resize(&mut self, size: u32) {
+        if size != 0 {
+            self.capacity = size as usize;
+        }
+    }
+
+    /// How many bytes fit.
+    pub(crate) fn room(&self) -> usize {
+        self.capacity.saturating_sub(self.bytes.len())
+    }
+
+    /// Whether nothing is inside.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Throws away what is inside.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Takes as much of `data` as fits and returns how much that was.
+    pub(crate) fn put(&mut self, data: &[u8]) -> usize {
+        let count = data.len().min(self.room());
+        self.bytes.extend(data.iter().take(count));
+        count
+    }
+
+    /// Moves as much to the front of `buffer` as there is and fits, and returns how much that was.
+    pub(crate) fn take(&mut self, buffer: &mut [u8]) -> usize {
+        let count = buffer.len().min(self.bytes.len());
+        for (place, byte) in buffer.iter_mut().zip(self.bytes.drain(..count)) {
+            *place = byte;
+        }
+        count
+    }
+
+    /// Moves as much as fits into another pipe.
+    pub(crate) fn pour(&mut self, into: &mut Pipe) {
+        let count = into.room().min(self.bytes.len());
+        into.bytes.extend(self.bytes.drain(..count));
+    }
+}
+
+impl fmt::Debug for Pipe {
+    /// `12/65536`: how full it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.bytes.len(), self.capacity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pipe;
+
+    #[test]
+    fn a_pipe_takes_what_fits_and_gives_it_back_in_order() {
+        let mut pipe = Pipe::new(4);
+        assert_eq!(pipe.put(b"abcdef"), 4);
+        assert_eq!((pipe.room(), pipe.put(b"g")), (0, 0));
+        let mut buffer = [0; 3];
+        assert_eq!((pipe.take(&mut buffer), &buffer), (3, b"abc"));
+        assert_eq!(pipe.put(b"gh"), 2);
+        assert_eq!((pipe.take(&mut buffer), &buffer), (3, b"dgh"));
+        assert!(pipe.is_empty());
+    }
+
+    #[test]
+    fn a_smaller_capacity_keeps_what_is_inside() {
+        let mut pipe = Pipe::new(4);
+        pipe.put(b"abcd");
+        pipe.resize(2);
+        assert_eq!(pipe.room(), 0);
+        let mut other = Pipe::new(3);
+        pipe.pour(&mut other);
+        assert_eq!((pipe.room(), other.room()), (1, 0));
+    }
+}

@@ -1,0 +1,114 @@
+//! One end of a connection.
+
+use std::net::SocketAddr;
+
+use ptk_core::{Error, Handle, Options, Readiness};
+
+use super::StreamId;
+use super::pipe::Pipe;
+use super::ready::Signal;
+
+/// Where an end is in its life.
+///
+/// ```text
+///               the listener has room             a reset, or both sides have ended
+///   Connecting -----------------------> Up -----------------------------------------> Over
+///        |                                                                             ^
+///        +-------------------- nobody listens, or nobody answers ----------------------+
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Phase {
+    /// The listener was asked this many times and had no room.
+    Connecting(u8),
+    /// Each side that has not ended can send.
+    Up,
+    /// Nothing more is sent or arrives; what has arrived can be received.
+    Over,
+}
+
+/// Who holds an end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Owner {
+    /// A listener's backlog.
+    Backlog,
+    /// The core, under this token.
+    Core(Handle),
+    /// Nobody: it was closed, and stays until what it accepted for sending is gone.
+    Nobody,
+}
+
+/// See the module's text.
+#[derive(Clone, Hash, Debug)]
+pub(crate) struct Stream {
+    pub(crate) owner: Owner,
+    pub(crate) phase: Phase,
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    /// The other end. `None` before there is one, and when it is gone: then what is sent is answered by a reset.
+    pub(crate) peer: Option<StreamId>,
+    /// Arrived and not received.
+    pub(crate) incoming: Pipe,
+    /// Accepted for sending and not arrived.
+    pub(crate) outgoing: Pipe,
+    /// This side sends no more.
+    pub(crate) ended: bool,
+    /// The end of this side's data has reached the peer.
+    pub(crate) end_sent: bool,
+    /// The end of the peer's data has arrived.
+    pub(crate) end_arrived: bool,
+    /// This side receives no more; what arrives is thrown away.
+    pub(crate) deaf: bool,
+    /// Why the connection failed, until a call has told.
+    pub(crate) error: Option<Error>,
+    pub(crate) signal: Signal,
+}
+
+impl Stream {
+    /// An end in `phase`, without a peer. Its owner knows nothing about it yet.
+    pub(crate) fn new(owner: Owner, phase: Phase, local: SocketAddr, remote: SocketAddr, options: &Options) -> Stream {
+        Stream {
+            owner,
+            phase,
+            local,
+            remote,
+            peer: None,
+            incoming: Pipe::new(options.receive_buffer),
+            outgoing: Pipe::new(options.send_buffer),
+            ended: false,
+            end_sent: false,
+            end_arrived: false,
+            deaf: false,
+            error: None,
+            signal: Signal::new(Readiness::NONE),
+        }
+    }
+
+    /// Takes over the buffer sizes. Bytes travel at once, so `nodelay` has nothing to change.
+    pub(crate) fn apply(&mut self, options: &Options) {
+        self.incoming.resize(options.receive_buffer);
+        self.outgoing.resize(options.send_buffer);
+    }
+
+    /// What the core would find.
+    pub(crate) fn readiness(&self) -> Readiness {
+        match self.phase {
+            Phase::Connecting(_) => Readiness::NONE,
+            Phase::Over => Readiness::ALL,
+            Phase::Up => {
+                let bit = |set, bit| if set { bit } else { Readiness::NONE };
+                bit(!self.incoming.is_empty() || self.end_arrived || self.deaf, Readiness::READ)
+                    .with(bit(self.outgoing.room() > 0 || self.ended, Readiness::WRITE))
+                    .with(bit(self.end_arrived, Readiness::HANGUP))
+            }
+        }
+    }
+
+    /// The connection has failed, or a reset has arrived: what has not been sent is lost, what has arrived is not. Behind an
+    /// end of the peer's data, a receive goes on to see that end.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.phase = Phase::Over;
+        self.peer = None;
+        self.outgoing.clear();
+        self.error = (!self.end_arrived).then_some(error);
+    }
+}

@@ -1,0 +1,203 @@
+//! What flows on a connection: bytes, ends and resets.
+
+use std::mem;
+
+use ptk_core::{Close, Error, Half, Readiness, Received, Rest};
+
+use super::ready::{Signal, Source};
+use super::stream::{Owner, Phase, Stream};
+use super::{Kernel, StreamId};
+
+impl Kernel {
+    /// Receives. See [`Platform::receive`](ptk_core::Platform::receive).
+    pub(crate) fn receive(&mut self, id: StreamId, buffer: &mut [u8]) -> Result<Received, Error> {
+        if buffer.is_empty() {
+            return Err(Error::InvalidArgument);
+        }
+        let stream = self.stream_mut(id)?;
+        let count = stream.incoming.take(buffer);
+        if count == 0 {
+            return nothing_to_receive(stream);
+        }
+        if let Some(peer) = stream.peer {
+            self.pump(peer);
+        }
+        Ok(Received { count, rest: rest_after(self.stream_mut(id)?) })
+    }
+
+    /// Sends. See [`Platform::send`](ptk_core::Platform::send).
+    pub(crate) fn send(&mut self, id: StreamId, data: &[u8]) -> Result<usize, Error> {
+        if data.is_empty() {
+            return Err(Error::InvalidArgument);
+        }
+        self.may_send(id)?;
+        let mut sent = 0;
+        // What leaves for the peer makes room for more.
+        while let Some(rest) = data.get(sent..)
+            && let Ok(stream) = self.stream_mut(id)
+            && stream.phase == Phase::Up
+        {
+            let count = stream.outgoing.put(rest);
+            if count == 0 {
+                break;
+            }
+            sent += count;
+            self.pump(id);
+        }
+        if sent < data.len() {
+            self.stream_mut(id)?.signal.deny(Readiness::WRITE);
+            self.refresh(id);
+        }
+        if sent == 0 { Err(Error::WouldBlock) } else { Ok(sent) }
+    }
+
+    /// Whether a send makes sense; the first call after a failure takes its reason.
+    fn may_send(&mut self, id: StreamId) -> Result<(), Error> {
+        let stream = self.stream_mut(id)?;
+        if let Phase::Connecting(_) = stream.phase {
+            stream.signal.deny(Readiness::WRITE);
+            return Err(Error::WouldBlock);
+        }
+        if let Some(error) = stream.error.take() {
+            return Err(error);
+        }
+        if stream.ended || stream.phase == Phase::Over {
+            return Err(Error::ConnectionReset);
+        }
+        Ok(())
+    }
+
+    /// Shuts down. See [`Platform::shutdown`](ptk_core::Platform::shutdown).
+    pub(crate) fn shutdown(&mut self, id: StreamId, half: Half) -> Result<(), Error> {
+        let stream = self.stream_mut(id)?;
+        if stream.phase != Phase::Up {
+            return Err(Error::NotConnected);
+        }
+        if half != Half::Write {
+            stream.deaf = true;
+            stream.incoming.clear();
+        }
+        if half != Half::Read {
+            stream.ended = true;
+        }
+        let peer = stream.peer;
+        self.pump(id);
+        if let Some(peer) = peer {
+            self.pump(peer);
+        }
+        self.refresh(id);
+        Ok(())
+    }
+
+    /// The core lets go of this end. Data that nobody received turn a graceful close into a reset.
+    pub(crate) fn close_stream(&mut self, id: StreamId, how: Close) {
+        let Some(stream) = self.streams.get_mut(id.0) else { return };
+        let is_lossy = how == Close::Abort || !stream.incoming.is_empty();
+        if is_lossy || stream.phase != Phase::Up {
+            if let Some(peer) = self.remove_stream(id).and_then(|stream| stream.peer) {
+                self.reset(peer);
+            }
+            return;
+        }
+        stream.owner = Owner::Nobody;
+        stream.ended = true;
+        let signal = mem::replace(&mut stream.signal, Signal::new(Readiness::ALL));
+        signal.forget(Source::Stream(id), &mut self.ready);
+        self.pump(id);
+    }
+
+    /// Moves to the peer what it has room for, and behind the last byte the end.
+    pub(crate) fn pump(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(id.0) else { return };
+        if stream.phase != Phase::Up {
+            return;
+        }
+        let Some(peer_id) = stream.peer else { return self.pump_to_nobody(id) };
+        let Some((stream, peer)) = self.streams.pair_mut(id.0, peer_id.0) else { return };
+        if peer.owner == Owner::Nobody && !stream.outgoing.is_empty() {
+            // Nobody is left to receive: the answer is a reset.
+            self.remove_stream(peer_id);
+            return self.reset(id);
+        }
+        if peer.deaf {
+            stream.outgoing.clear();
+        } else {
+            stream.outgoing.pour(&mut peer.incoming);
+        }
+        if stream.ended && stream.outgoing.is_empty() {
+            stream.end_sent = true;
+            peer.end_arrived = true;
+        }
+        settle(stream, peer);
+        self.let_go(id);
+        self.let_go(peer_id);
+        self.refresh(id);
+        self.refresh(peer_id);
+    }
+
+    /// As `pump`, when the peer has ended and is gone: data are answered by a reset, an end needs no answer.
+    fn pump_to_nobody(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(id.0) else { return };
+        if !stream.outgoing.is_empty() {
+            return self.reset(id);
+        }
+        if stream.ended {
+            stream.end_sent = true;
+            stream.phase = Phase::Over;
+        }
+        self.let_go(id);
+        self.refresh(id);
+    }
+
+    /// Removes an end that nobody holds and that has nothing left to send.
+    fn let_go(&mut self, id: StreamId) {
+        if self.streams.get(id.0).is_some_and(|stream| stream.owner == Owner::Nobody && stream.end_sent) {
+            self.remove_stream(id);
+        }
+    }
+
+    /// A reset arrives.
+    fn reset(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(id.0) else { return };
+        stream.fail(Error::ConnectionReset);
+        if stream.owner == Owner::Nobody {
+            self.remove_stream(id);
+        }
+        self.refresh(id);
+    }
+}
+
+/// When both sides have ended, nothing ties them together any more.
+fn settle(one: &mut Stream, other: &mut Stream) {
+    if one.end_sent && other.end_sent {
+        for end in [one, other] {
+            end.phase = Phase::Over;
+            end.peer = None;
+        }
+    }
+}
+
+/// What a receive says when no byte is there: an end that arrived comes before a reset that followed it.
+fn nothing_to_receive(stream: &mut Stream) -> Result<Received, Error> {
+    let end = Ok(Received { count: 0, rest: Rest::MaybeMore });
+    if stream.end_arrived || stream.deaf {
+        return end;
+    }
+    if let Some(error) = stream.error.take() {
+        return Err(error);
+    }
+    if stream.phase == Phase::Over {
+        return end;
+    }
+    stream.signal.deny(Readiness::READ);
+    Err(Error::WouldBlock)
+}
+
+/// Whether a receive that got something left more behind: data, an end or an error.
+fn rest_after(stream: &mut Stream) -> Rest {
+    if stream.readiness().has(Readiness::READ) {
+        return Rest::MaybeMore;
+    }
+    stream.signal.deny(Readiness::READ);
+    Rest::Drained
+}

@@ -1,0 +1,60 @@
+//! PTK's platform as a deterministic simulation: a virtual clock and one host with TCP over its loopback network.
+//!
+//! [`Mock`] is plain data, `Clone + Hash + Debug`: it owns the clock, the kernel's tables, every byte in flight and the
+//! port, reads no wall clock, draws nothing at random and keeps nothing outside itself. So a loop on it can be copied,
+//! compared and run again, and the same calls always give the same world.
+//!
+//! ```
+//! use ptk_core::{Duration, Instant, Platform, Readiness, Sink, Until};
+//! use ptk_mock::Mock;
+//!
+//! struct Alarms(u32);
+//! impl Sink for Alarms {
+//!     fn socket(&mut self, _: ptk_core::Handle, _: Readiness) {}
+//!     fn alarm(&mut self) {
+//!         self.0 += 1;
+//!     }
+//!     fn raised(&mut self) {}
+//! }
+//!
+//! let mut mock = Mock::new();
+//! mock.open()?;
+//! let noon = mock.now() + Duration::from_secs(12 * 3600);
+//! let mut alarms = Alarms(0);
+//! mock.wait(Until::Deadline(noon), &mut alarms)?; // takes no time at all
+//! assert_eq!((mock.now(), alarms.0), (noon, 1));
+//! # Ok::<(), ptk_core::Error>(())
+//! ```
+//!
+//! # The model
+//!
+//! | | what the mock does | Linux |
+//! |---|---|---|
+//! | network | one host; `127.0.0.0/8` and `::1` are its addresses; no latency, no loss | the same for loopback |
+//! | IPv6 | a listener at `[::]` takes IPv6 only | the same with `IPV6_V6ONLY` |
+//! | connect | up as soon as the backlog has room; refused where nobody listens | the same |
+//! | full backlog | the connect is repeated after 1, 2, 4 .. s and times out after 127 s | much the same |
+//! | backlog of n | holds n + 1 | the same |
+//! | streams | a send and a receive buffer for each end, whose sizes are exact | sizes are rounded |
+//! | reset | data first, then one error, taken by the first call that meets it, then the end | the same |
+//! | `shutdown(Read)` | throws away what is buffered and what arrives | keeps both readable |
+//! | bound ports | free as soon as the last socket is gone: no `TIME_WAIT` | with `SO_REUSEADDR` |
+//! | events | only what the contract demands: no spurious ones, none twice | a few more |
+//!
+//! # Where it could go another way
+//!
+//! Each decision that a kernel, a scheduler or a network could take differently is one function, and takes the benign
+//! way: first in, first out, whole reads and writes, no fault. They are `Kernel::pick_listener`,
+//! `Ports::ephemeral`, `Kernel::attempt` (the fate of a connect), `Kernel::pump` (how much moves from one end to the
+//! other), `Pipe::put` and `Pipe::take` (how much a call takes), `rest_after` (whether a receive knows that it drained
+//! the socket) and `ReadyQueue::next` (which event is reported next). What the kernel is going to do by itself stands in its
+//! agenda.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod kernel;
+mod mock;
+mod socket;
+
+pub use mock::Mock;
+pub use socket::Socket;

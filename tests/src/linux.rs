@@ -1,0 +1,169 @@
+//! Linux as a backend: real sockets over loopback, real threads, limits and signals.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::process::Command;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use ptk_core::{Cx, Duration, Error, EventLoop, EventSource};
+use ptk_linux::{Linux, Port};
+
+use crate::backend::{Backend, Exception, Raise, UrgentPeer};
+use crate::stage::{EVENTS, Loop, Stage};
+
+/// Marks a process that runs one test.
+const OWN_PROCESS: &str = "PTK_CONFORMANCE_PROCESS";
+
+/// How many descriptors a process has that is about to run out of them.
+const FEW: u64 = 256;
+
+/// A world on Linux.
+#[derive(Debug)]
+pub struct LinuxBackend {
+    port: &'static Port<EVENTS>,
+    /// Descriptors that nobody else shall have.
+    hoard: Vec<File>,
+}
+
+impl Raise for &'static Port<EVENTS> {
+    fn raise(&self, source: EventSource, value: u32) -> Result<(), Error> {
+        Port::raise(self, source, value)
+    }
+}
+
+impl Backend for LinuxBackend {
+    type Platform = Linux<'static>;
+
+    const NAME: &'static str = "linux";
+
+    const EXCEPTIONS: &'static [Exception] = &[];
+
+    fn new() -> Self {
+        // Threads may raise as long as they live, so the port of a test lives for ever.
+        LinuxBackend { port: Box::leak(Box::default()), hoard: Vec::new() }
+    }
+
+    fn platform(&mut self) -> Linux<'static> {
+        Linux::with_port(self.port)
+    }
+
+    fn open_scarce<const SOCKETS: usize>(&mut self, sockets: usize) -> Box<Loop<Self, SOCKETS>> {
+        let mut event_loop = Box::new(EventLoop::new(1, self.platform()));
+        event_loop.open().expect("the platform opens");
+        let limit = libc::rlimit { rlim_cur: FEW, rlim_max: FEW };
+        // SAFETY: a valid structure.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+        self.hoard.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
+        self.hoard.truncate(self.hoard.len() - sockets);
+        event_loop
+    }
+
+    fn alongside<const SOCKETS: usize>(
+        stage: &mut Stage<Self, SOCKETS>,
+        elsewhere: impl FnOnce(&dyn Raise) + Send,
+        here: impl FnOnce(&mut Stage<Self, SOCKETS>),
+    ) {
+        let port = stage.backend.port;
+        std::thread::scope(|scope| {
+            scope.spawn(move || elsewhere(&port));
+            here(stage);
+        });
+    }
+
+    fn stall(_: &mut Cx<'_, Linux<'static>>, time: Duration) {
+        std::thread::sleep(time.into());
+    }
+
+    fn isolated(test: &str, body: impl FnOnce()) {
+        if std::env::var_os(OWN_PROCESS).is_some() {
+            return body();
+        }
+        let program = std::env::current_exe().expect("the program knows itself");
+        let output = Command::new(program)
+            .args([test, "--exact", "--nocapture", "--test-threads=1"])
+            .env(OWN_PROCESS, "1")
+            .output()
+            .expect("the program runs again");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{test} failed in its own process:\n{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains("1 passed"), "{test} is not the name of a test:\n{text}");
+    }
+
+    fn flood(address: SocketAddr) -> bool {
+        let mut stream = TcpStream::connect(address).expect("somebody listens");
+        std::thread::spawn(move || while stream.write_all(&[0; 4096]).is_ok() {});
+        true
+    }
+
+    fn urgent_peer(address: SocketAddr) -> Box<dyn UrgentPeer> {
+        Box::new(TcpStream::connect(address).expect("somebody listens"))
+    }
+
+    fn storm(body: impl FnOnce()) -> usize {
+        static HITS: AtomicUsize = AtomicUsize::new(0);
+        extern "C" fn hit(_: libc::c_int) {
+            HITS.fetch_add(1, Ordering::Relaxed);
+        }
+        /// Ends the storm, also when the body panics.
+        struct Calm<'a>(&'a AtomicBool);
+        impl Drop for Calm<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+
+        on_signal(libc::SIGUSR2, hit);
+        let before = HITS.load(Ordering::Relaxed);
+        let calm = AtomicBool::new(false);
+        // SAFETY: no precondition.
+        let target = unsafe { libc::pthread_self() } as usize;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !calm.load(Ordering::Relaxed) {
+                    // SAFETY: the scope's thread outlives this one.
+                    unsafe { libc::pthread_kill(target as libc::pthread_t, libc::SIGUSR2) };
+                    std::thread::sleep(std::time::Duration::from_micros(50));
+                }
+            });
+            let _calm = Calm(&calm);
+            body();
+        });
+        HITS.load(Ordering::Relaxed) - before
+    }
+
+    fn broken_pipes() -> usize {
+        static BROKEN: AtomicUsize = AtomicUsize::new(0);
+        static ONCE: Once = Once::new();
+        extern "C" fn broken(_: libc::c_int) {
+            BROKEN.fetch_add(1, Ordering::Relaxed);
+        }
+        // The standard library ignores the signal, which would hide it.
+        ONCE.call_once(|| on_signal(libc::SIGPIPE, broken));
+        BROKEN.load(Ordering::Relaxed)
+    }
+}
+
+/// Installs a handler that does not restart what it interrupts.
+fn on_signal(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
+    // SAFETY: all zero bits are an action without flags and with an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler as *const () as libc::sighandler_t;
+    // SAFETY: the handlers here only count, which is safe at any time.
+    assert_eq!(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }, 0);
+}
+
+impl UrgentPeer for TcpStream {
+    fn send(&mut self, data: &[u8]) {
+        self.write_all(data).expect("the connection is up");
+    }
+
+    fn send_urgent(&mut self, byte: u8) {
+        let fd = self.as_raw_fd();
+        // SAFETY: one byte that lives through the call, and a descriptor that is open.
+        let sent = unsafe { libc::send(fd, (&raw const byte).cast(), 1, libc::MSG_OOB | libc::MSG_NOSIGNAL) };
+        assert_eq!(sent, 1, "urgent data are sent");
+    }
+}
