@@ -80,7 +80,7 @@ static APP: ConstStaticCell<App> =
     ConstStaticCell::new(App { signals: Signals::new(), echoes: [Echo::NEW; LIMIT], listener: TcpListener::NONE });
 
 ptk_core::event_loop! {
-    static LOOP: Linux<'static> = Linux::with_port(&signals::PORT);
+    static LOOP: Linux<'static> = Linux::new();
     id: 0, tasks: LIMIT + 1, sockets: LIMIT + 1, events: signals::SOURCES
 }
 
@@ -103,7 +103,7 @@ fn main() {
 
 fn serve(address: SocketAddr, connections: usize) -> Result<(), Error> {
     let (event_loop, app) = (LOOP.take(), APP.take());
-    event_loop.open()?;
+    signals::open(event_loop)?;
     let mut cx = event_loop.cx();
     app.signals.install(&mut cx)?;
     app.listener = cx.listen_with(address, &Options { nodelay: true, ..Options::DEFAULT })?;
@@ -111,10 +111,7 @@ fn serve(address: SocketAddr, connections: usize) -> Result<(), Error> {
     for task in 0..=connections {
         cx.start(task)?;
     }
-    event_loop.run_until(app, |event_loop, app| {
-        Signals::list_if_due(|app: &mut App| &mut app.signals, event_loop, app);
-        false
-    })
+    signals::run(event_loop, app, |app| &mut app.signals)
 }
 
 /// Raises the limit of open files where it is too low.

@@ -25,7 +25,7 @@ const BURST: u32 = 25_000;
 static PORT: Port<THREADS> = Port::new();
 
 ptk_core::event_loop! {
-    static LOOP: Linux<'static> = Linux::with_port(&PORT);
+    static LOOP: Linux<'static> = Linux::new();
     id: 0, tasks: THREADS + 1, timers: 1, events: THREADS
 }
 
@@ -114,6 +114,7 @@ fn raise_all(source: EventSource) {
 
 fn run() -> Result<(), Error> {
     let event_loop = LOOP.take();
+    event_loop.platform_mut().set_port(&PORT)?;
     event_loop.open()?;
     let mut app = App {
         printer: Printer { pt: Pt::new(), timer: Timer::NONE, ticks: 0 },

@@ -84,7 +84,10 @@ impl Observer for Console {
 impl PollObserver for Console {
     fn polled(&mut self, _: Instant, readings: &Readings) -> ControlFlow<()> {
         self.patience_ends = None;
-        let _ = writeln!(std::io::stdout(), "{}", Line(readings));
+        // If nobody reads what is printed, nothing is left to do.
+        if writeln!(std::io::stdout(), "{}", Line(readings)).is_err() {
+            return ControlFlow::Break(());
+        }
         self.count_poll()
     }
 }
@@ -106,7 +109,7 @@ impl App {
 }
 
 ptk_core::event_loop! {
-    static LOOP: Linux<'static> = Linux::with_port(&signals::PORT);
+    static LOOP: Linux<'static> = Linux::new();
     id: 0, tasks: 2, sockets: 1, events: signals::SOURCES
 }
 
@@ -118,18 +121,14 @@ pub(crate) fn run(peer: SocketAddr, plan: &Plan) {
         poller: Poller::new(peer, plan.unit, INTERVAL, plan.timeout),
         console: Console { peer, traffic: Traffic::new(), polls_left: plan.polls, patience_ends: None, gave_up: false },
     };
-    let prepared = event_loop.open().and_then(|()| app.signals.install(&mut event_loop.cx()));
+    let prepared = signals::open(event_loop).and_then(|()| app.signals.install(&mut event_loop.cx()));
     if let Err(error) = prepared {
         give_up(PROGRAM, error);
     }
     app.console.patience_ends = Some(event_loop.cx().now() + plan.patience);
     let _ = writeln!(std::io::stdout(), "polling {peer}");
     let allocations_before = allocations::count();
-    let result = event_loop.run_until(&mut app, |event_loop, app| {
-        Signals::list_if_due(|app: &mut App| &mut app.signals, event_loop, app);
-        false
-    });
-    if let Err(error) = result {
+    if let Err(error) = signals::run(event_loop, &mut app, |app| &mut app.signals) {
         give_up(PROGRAM, error);
     }
     let Console { traffic, gave_up, .. } = &app.console;

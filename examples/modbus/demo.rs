@@ -98,23 +98,19 @@ static APP: ConstStaticCell<App> = ConstStaticCell::new(App {
 });
 
 ptk_core::event_loop! {
-    static LOOP: Linux<'static> = Linux::with_port(&signals::PORT);
+    static LOOP: Linux<'static> = Linux::new();
     id: 0, tasks: CONNECTIONS + CLIENTS + 3, sockets: 1 + CONNECTIONS + CLIENTS, timers: 2, events: signals::SOURCES
 }
 
 /// Runs for so long, or until a signal comes, and prints the totals.
 pub(crate) fn run(duration: Duration) {
     let (event_loop, app) = (LOOP.take(), APP.take());
-    let prepared = event_loop.open().and_then(|()| prepare(app, &mut event_loop.cx(), duration));
+    let prepared = signals::open(event_loop).and_then(|()| prepare(app, &mut event_loop.cx(), duration));
     if let Err(error) = prepared {
         give_up(PROGRAM, error);
     }
     let allocations_before = allocations::count();
-    let result = event_loop.run_until(app, |event_loop, app| {
-        Signals::list_if_due(|app: &mut App| &mut app.signals, event_loop, app);
-        false
-    });
-    if let Err(error) = result {
+    if let Err(error) = signals::run(event_loop, app, |app| &mut app.signals) {
         give_up(PROGRAM, error);
     }
     let Traffic { requests, errors, .. } = app.world.traffic;

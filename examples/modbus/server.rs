@@ -34,23 +34,19 @@ static APP: ConstStaticCell<App> = ConstStaticCell::new(App {
 });
 
 ptk_core::event_loop! {
-    static LOOP: Linux<'static> = Linux::with_port(&signals::PORT);
+    static LOOP: Linux<'static> = Linux::new();
     id: 0, tasks: CONNECTIONS + 2, sockets: CONNECTIONS + 1, timers: 1, events: signals::SOURCES
 }
 
 /// Serves until a signal comes, and ends the process if that is not possible.
 pub(crate) fn run(address: SocketAddr, idle: Duration) {
     let (event_loop, app) = (LOOP.take(), APP.take());
-    let prepared = event_loop.open().and_then(|()| prepare(app, &mut event_loop.cx(), address, idle));
+    let prepared = signals::open(event_loop).and_then(|()| prepare(app, &mut event_loop.cx(), address, idle));
     if let Err(error) = prepared {
         give_up(PROGRAM, format_args!("cannot listen on {address}: {error}"));
     }
     let allocations_before = allocations::count();
-    let result = event_loop.run_until(app, |event_loop, app| {
-        Signals::list_if_due(|app: &mut App| &mut app.signals, event_loop, app);
-        false
-    });
-    if let Err(error) = result {
+    if let Err(error) = signals::run(event_loop, app, |app| &mut app.signals) {
         give_up(PROGRAM, error);
     }
     let counts = app.station.counts;

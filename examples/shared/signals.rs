@@ -3,6 +3,7 @@
 //! SIGINT and SIGTERM stop the loop. SIGUSR1 asks for a listing of the tasks.
 
 use std::io::Write;
+use std::mem;
 
 use ptk_core::prelude::*;
 use ptk_linux::{Linux, Port};
@@ -40,25 +41,40 @@ impl Signals {
         }
         Ok(())
     }
+}
 
-    /// Prints where each task of `set` waits, if that was asked for. For [`EventLoop::run_until`].
-    pub(crate) fn list_if_due<
-        S: TaskSet<Linux<'static>>,
-        const TASKS: usize,
-        const SOCKETS: usize,
-        const TIMERS: usize,
-        const EVENTS: usize,
-    >(
-        signals: impl FnOnce(&mut S) -> &mut Signals,
-        event_loop: &EventLoop<Linux<'static>, TASKS, SOCKETS, TIMERS, EVENTS>,
-        set: &mut S,
-    ) {
-        if std::mem::take(&mut signals(set).listing_is_due) {
+/// Opens a loop with the port of the signals. It gets the port here, not where it is made, so that a `static` loop is all
+/// zero bits and takes no room in the program's file.
+pub(crate) fn open<const T: usize, const N: usize, const M: usize, const E: usize>(
+    event_loop: &mut EventLoop<Linux<'static>, T, N, M, E>,
+) -> Result<(), Error> {
+    event_loop.platform_mut().set_port(&PORT)?;
+    event_loop.open()
+}
+
+/// Runs `set` until a signal or a task stops the loop. `signals` finds the [`Signals`] in the set.
+///
+/// # Errors
+///
+/// As [`EventLoop::run`], and why a task has failed: the programs' tasks handle what peers do, so what is left is that
+/// the system does not let them work.
+pub(crate) fn run<S: TaskSet<Linux<'static>>, const T: usize, const N: usize, const M: usize, const E: usize>(
+    event_loop: &mut EventLoop<Linux<'static>, T, N, M, E>,
+    set: &mut S,
+    signals: fn(&mut S) -> &mut Signals,
+) -> Result<(), Error> {
+    event_loop.run_until(set, |event_loop, set| {
+        if mem::take(&mut signals(set).listing_is_due) {
             let mut stderr = std::io::stderr().lock();
             event_loop.list_tasks(set, |task| {
                 let _ = writeln!(stderr, "{task}");
             });
         }
+        event_loop.counters().failed_tasks > 0
+    })?;
+    match event_loop.last_error() {
+        Some(error) if event_loop.counters().failed_tasks > 0 => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@
 //!
 //! The PDUs are our own work. rmodbus 0.13 was tried on the cases that the tests of [`request`] and [`execute`] list:
 //! it answers a quantity of zero as a success, writes byte counts that contradict the quantity, panics on a byte count
-//! beyond the frame, does not answer unit 0, refuses whole PDUs of 1 and of 247 bytes and more, and knows neither
+//! beyond the frame, does not answer unit 0, refuses PDUs of fewer than 5 and of more than 249 bytes, and knows neither
 //! functions 22 and 23 nor 43.
 
 pub mod answer;

@@ -18,7 +18,7 @@ use crate::rt::Context;
 use crate::scope::{Control, Scope};
 use crate::socket::SocketSlot;
 use crate::source::SourceSlot;
-use crate::state::State;
+use crate::state::{LastError, State};
 use crate::table::HandleTableView;
 use crate::task::Tasks;
 use crate::time::{Duration, Instant};
@@ -61,6 +61,8 @@ pub(crate) struct Resume {
     /// The listener from which a connection was accepted: the same holds for it.
     listener: Source,
     pub(crate) accepted: bool,
+    /// How many of the task's wait nodes are in use.
+    pub(crate) registered: u8,
     /// The earliest deadline of this resume's pending timed waits.
     pub(crate) deadline: Deadline,
 }
@@ -87,6 +89,7 @@ impl Resume {
             batons: [Source::NONE; WAIT_NODES],
             listener: Source::NONE,
             accepted: false,
+            registered: 0,
             deadline: NEVER,
         }
     }
@@ -107,10 +110,18 @@ impl Resume {
         self.budget != BUDGET
     }
 
-    pub(crate) const fn accepted_from(&mut self, listener: Source) {
+    pub(crate) fn accepted_from(&mut self, listener: Source) {
         self.progress();
         self.accepted = true;
-        self.listener = listener;
+        // One look for each source: a baton that is passed twice wakes two.
+        if !self.was_woken_by(listener) {
+            self.listener = listener;
+        }
+    }
+
+    /// Whether something that the task waited for became ready; not so for one that yielded or whose time is up.
+    pub(crate) fn was_woken(&self) -> bool {
+        self.batons.iter().any(|source| !source.is_none())
     }
 
     pub(crate) fn was_woken_by(&self, source: Source) -> bool {
@@ -140,9 +151,29 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// For a sleep relative to now, whose deadline must be the same at each evaluation, see [`sleep!`](crate::sleep).
     pub fn sleep_until(&mut self, deadline: Instant) -> Poll<()> {
-        // Its place among equal deadlines is that of this evaluation: nothing keeps an earlier one.
-        let deadline = Deadline { at: deadline, order: self.state.next_order() };
-        if Context::expired(self, deadline) { Poll::Ready(()) } else { Poll::Pending }
+        if self.poll.may_progress() && deadline != Instant::MAX && self.platform.now() >= deadline {
+            self.poll.progress();
+            return Poll::Ready(());
+        }
+        let deadline = self.kept_deadline(deadline);
+        self.resume_at(deadline);
+        Poll::Pending
+    }
+
+    /// The current task's deadline if it is `at`, so that its place among equal ones stays the same; else a new one.
+    fn kept_deadline(&mut self, at: Instant) -> Deadline {
+        let kept = self.poll.task.and_then(|task| self.task_deadlines.get(task, self.tasks));
+        match kept {
+            Some(deadline) if deadline.at == at => deadline,
+            _ => Deadline { at, order: self.state.next_order() },
+        }
+    }
+
+    /// Resumes the current task when `deadline` has come.
+    fn resume_at(&mut self, deadline: Deadline) {
+        if is_before(deadline, self.poll.deadline) {
+            self.poll.deadline = deadline;
+        }
     }
 
     /// Starts task `index` of the task set at its beginning; it is polled in the next turn.
@@ -168,6 +199,7 @@ impl<P: Platform> Cx<'_, P> {
         let handle = slot.handle(index, self.state.loop_id);
         self.state.started = true;
         self.state.live_tasks += 1;
+        self.state.most_tasks.0 = self.state.most_tasks.0.max(self.state.live_tasks);
         self.tasks.wake(index);
         Task::from_handle(handle).ok_or(Error::InvalidHandle)
     }
@@ -212,12 +244,12 @@ impl<P: Platform> Cx<'_, P> {
 
     /// Why a call last failed, in any task; [`Error::WouldBlock`] does not count.
     pub fn last_error(&self) -> Option<Error> {
-        self.state.last_error.0
+        self.state.last_error.0.get()
     }
 
     /// Replaces what [`last_error`](Self::last_error) tells.
     pub fn set_last_error(&mut self, error: Option<Error>) {
-        self.state.last_error.0 = error;
+        self.state.last_error.0 = error.into();
     }
 
     /// The system's number for the last failure of a platform call, for diagnosis.
@@ -234,7 +266,7 @@ impl<P: Platform> Cx<'_, P> {
     #[inline]
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         if error != Error::WouldBlock {
-            self.state.last_error.0 = Some(error);
+            self.state.last_error.0 = LastError::Failed(error);
         }
         error
     }
@@ -247,6 +279,12 @@ impl<P: Platform> Cx<'_, P> {
         if let Some(slot) = self.tasks.slots.get_mut(index) {
             slot.end();
             self.state.live_tasks -= 1;
+        }
+        if self.state.running == Some(index as u16) {
+            // It panicked, and what it had been woken for is not known any more.
+            self.state.running = None;
+            self.state.counters.0.failed_tasks += 1;
+            self.pass_everything_on();
         }
     }
 }
@@ -282,18 +320,30 @@ impl<P: Platform> Context for Cx<'_, P> {
     }
 
     fn expired(&mut self, deadline: Deadline) -> bool {
-        if deadline.at != Instant::MAX && self.platform.now() >= deadline.at {
+        // What was armed just now is due in the next turn at the earliest: zero time gives way to the others.
+        let fresh = self.poll.control.fresh;
+        if !fresh && deadline.at != Instant::MAX && self.platform.now() >= deadline.at {
             return true;
         }
-        if is_before(deadline, self.poll.deadline) {
-            self.poll.deadline = deadline;
-        }
+        self.resume_at(deadline);
         false
     }
 
     fn yield_now(&mut self) {
         if let Some(task) = self.poll.task {
             self.tasks.wake(task);
+        }
+    }
+
+    #[inline(always)]
+    fn registered(&self) -> u8 {
+        self.poll.registered
+    }
+
+    #[inline(always)]
+    fn unregister(&mut self, count: u8) {
+        if self.poll.registered > count {
+            self.forget_latest_waits(count);
         }
     }
 }

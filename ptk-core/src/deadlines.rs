@@ -127,10 +127,10 @@ impl DeadlineQueueView {
         positions.set_position(index, 0);
         self.len -= 1;
         let last = self.len();
-        if place == last {
-            return;
-        }
-        if let Some(&moved) = self.entries.get(last) {
+        let Some(moved) = self.entries.get_mut(last) else { return };
+        // Nothing is left behind the end, or equal queues would not hash alike.
+        let moved = core::mem::replace(moved, Entry::NONE);
+        if place != last {
             self.settle(place, moved, positions);
         }
     }
@@ -172,9 +172,11 @@ impl DeadlineQueueView {
     fn first_child(&self, place: usize) -> Option<(usize, Entry)> {
         let start = place * CHILDREN + 1;
         let children = self.live().get(start..)?;
-        let (nth, child) = children.iter().take(CHILDREN).enumerate().reduce(|best, next| {
-            if next.1.is_before(best.1) { next } else { best }
-        })?;
+        let (nth, child) = children
+            .iter()
+            .take(CHILDREN)
+            .enumerate()
+            .reduce(|best, next| if next.1.is_before(best.1) { next } else { best })?;
         Some((start + nth, *child))
     }
 

@@ -8,7 +8,7 @@ use crate::cx::{Cx, Resume};
 use crate::deadlines::{DeadlineQueue, Entry};
 use crate::error::Error;
 use crate::handle::{Handle, Task, TypedHandle};
-use crate::inspect::{Counters, TaskReport, TaskState, Tables, Usage, WaitingFor};
+use crate::inspect::{Counters, Tables, TaskReport, TaskState, Usage, WaitingFor};
 use crate::ownership::{Owner, Owners};
 use crate::platform::Platform;
 use crate::socket::SocketSlot;
@@ -163,8 +163,9 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
         self.cx().turn(set, true)
     }
 
-    /// As [`turn`](Self::turn) without waiting: for a loop inside a foreign one, which waits until
-    /// [`next_deadline`](Self::next_deadline) or until the platform's descriptor is readable.
+    /// As [`turn`](Self::turn) without waiting: for a loop inside a foreign one, which sleeps until
+    /// [`next_deadline`](Self::next_deadline) or until the platform has something to report. How it learns of that is the
+    /// platform's: on Linux it tells the platform so (`prepare_to_sleep`) and watches its descriptor.
     ///
     /// # Errors
     ///
@@ -183,7 +184,12 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
     /// now, `None` if only an event can wake it.
     pub fn next_deadline(&mut self) -> Option<Instant> {
         let cx = self.cx();
-        if cx.has_work() { Some(Instant::ORIGIN) } else { cx.next_deadline() }
+        // The first turn has the tasks to start.
+        if cx.has_work() || !cx.state.started {
+            return Some(Instant::ORIGIN);
+        }
+        let platform = cx.platform.next_deadline();
+        cx.next_deadline().into_iter().chain(platform).min()
     }
 
     /// Whether `handle` names something that is open in this loop.
@@ -208,7 +214,7 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
 
     /// Why a call last failed, in any task.
     pub const fn last_error(&self) -> Option<Error> {
-        self.state.last_error.0
+        self.state.last_error.0.get()
     }
 
     /// What the loop has counted.
@@ -226,11 +232,10 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
     pub fn tables(&self) -> Tables {
         let owner = size_of::<Owner>();
         let deadline = size_of::<Entry>();
-        let live_tasks = self.state.live_tasks as usize;
         Tables {
             tasks: Usage {
-                used: live_tasks,
-                high_water: live_tasks,
+                used: self.state.live_tasks as usize,
+                high_water: self.state.most_tasks.0 as usize,
                 capacity: TASKS,
                 bytes: TASKS * (size_of::<TaskSlot>() + deadline),
             },

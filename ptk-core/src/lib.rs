@@ -1,4 +1,70 @@
-#![doc = "lib doc placeholder"]
+//! Protothreads and an event loop on static memory: the core of PTK, the Protocol Toolkit.
+//!
+//! For network protocols in firmware-style applications: no heap, every limit known when it compiles, each byte of RAM
+//! visible. `no_std`, no allocation, no `unsafe`; it knows no operating system. A [`Platform`] brings one in.
+//!
+//! # A protothread
+//!
+//! Code that reads top to bottom, whose whole state is a resume point and named fields, so that it is
+//! `Clone + Hash + Debug`: it can be copied, compared, printed and explored.
+//!
+//! ```
+//! use core::net::SocketAddr;
+//! use ptk_core::prelude::*;
+//!
+//! #[derive(Clone, Hash, Debug)]
+//! struct Client { pt: PtTimed, server: SocketAddr, socket: TcpSocket, buffer: Buffer<256>, rounds: u32 }
+//!
+//! impl<P: Platform> Protothread<P> for Client {
+//!     type Output = Result<(), Error>;
+//!
+//!     #[protothread] // the state is `self.pt`
+//!     fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut ()) -> Result<(), Error> {
+//!         self.socket = wait!(cx.connect(self.server), timeout = Duration::from_secs(3))??;
+//!         while self.rounds > 0 {
+//!             self.rounds -= 1;
+//!             self.buffer.put_slice(b"hello")?;
+//!             wait!(cx.send_all(self.socket, &mut self.buffer))?;
+//!             if wait!(cx.recv(self.socket, &mut self.buffer))? == 0 {
+//!                 break;
+//!             }
+//!             self.buffer.clear();
+//!         }
+//!         cx.close(self.socket)
+//!     }
+//! }
+//! ```
+//!
+//! - [`protothread`](macro@protothread) describes the attribute, [`wait!`] waiting, [`first!`] choosing, [`sleep!`] and
+//!   [`yield_now!`] pausing.
+//! - A local does not survive a wait: keep it in a field. Using one is a compile error at its name.
+//! - A child is a field: `wait!(self.child.method(cx))?`. Each wait that reaches it starts it at its beginning.
+//! - What a task opens is its own. A wait that fails or is given up closes what was opened under it; the task's end
+//!   closes all. [`Cx::detach`] opts out.
+//!
+//! # A loop
+//!
+//! An [`EventLoop`] owns all storage. The application's tasks are a [`TaskSet`], usually
+//! [derived](derive@TaskSet); [`Cx`] is what they see of the loop. Applications without protothreads use handlers
+//! ([`Cx::set_handler`]).
+//!
+//! # Where things are
+//!
+//! | | |
+//! |---|---|
+//! | [`Handle`], [`table`] | names that are never valid twice, and the tables that they name slots of |
+//! | [`Error`] | one error type with stable codes |
+//! | [`Instant`], [`Duration`], [`deadlines`] | time, and the queue of what is due |
+//! | [`EventPort`] | raising events from threads, signal handlers and interrupts |
+//! | [`Buffer`] | bytes between two positions |
+//! | [`Counters`], [`TaskReport`], [`Tables`] | seeing inside |
+//! | [`Platform`] | the contract of a backend |
+//!
+//! # Features
+//!
+//! `defmt`: `Format` for the public types. `log`, `defmt-log`: log sites through that facade. `wait-nodes-4`,
+//! `wait-nodes-8`: what a task can wait for at once, instead of two. All are additive.
+
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -7,6 +73,9 @@ extern crate self as ptk_core;
 #[macro_use]
 mod note;
 
+#[doc(hidden)]
+#[path = "rt.rs"]
+pub mod __rt;
 mod buffer;
 mod cx;
 pub mod deadlines;
@@ -20,9 +89,6 @@ mod platform;
 mod port;
 mod protothread;
 mod pt;
-#[doc(hidden)]
-#[path = "rt.rs"]
-pub mod __rt;
 mod scope;
 mod socket;
 mod source;
@@ -46,8 +112,8 @@ pub use inspect::{Counters, Tables, TaskReport, TaskState, Unhashed, Usage, Wait
 pub use platform::{Close, Half, Options, Platform, Readiness, Received, Rest, Sink, Until};
 pub use port::{EventPort, EventPortView, Port, Raised, Wake};
 pub use protothread::{First, Never, Protothread, TimedOut};
-pub use ptk_macros::{TaskSet, protothread};
 pub use pt::{Pt, PtTimed};
+pub use ptk_macros::{TaskSet, protothread};
 pub use task_set::{DynTask, DynTasks, Suspended, TaskOutput, TaskSet};
 pub use time::{Duration, Instant};
 pub use wait::{MAX_TASKS, WAIT_NODES};

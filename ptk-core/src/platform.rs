@@ -78,7 +78,7 @@ pub enum Until {
 pub trait Sink {
     /// The socket that was opened with this token has become ready. Tokens of sockets closed since are ignored.
     fn socket(&mut self, token: Handle, readiness: Readiness);
-    /// The deadline given to `wait` may have passed.
+    /// The deadline given to `wait` may have passed. May come early, and with any [`Until`].
     fn alarm(&mut self);
     /// A source of the platform's port was raised.
     fn raised(&mut self);
@@ -132,7 +132,7 @@ pub enum Rest {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Half {
-    /// No more receives here; what arrives is thrown away.
+    /// No more receives here. What still arrives is the platform's to keep or to drop.
     Read,
     /// No more sends; the peer sees the end of the stream behind what was sent.
     Write,
@@ -157,15 +157,22 @@ pub enum Close {
 ///
 /// Readiness is edge-triggered: an event is due when a socket *becomes* ready after the core was told that it is not,
 /// that is after a call said [`WouldBlock`](Error::WouldBlock), a receive said [`Rest::Drained`], or a send took less
-/// than offered. Spurious events are allowed at any time, and so are events for sockets that are closed; lost ones are
+/// than offered. Every bit stands for itself: [`Readiness::HANGUP`] may come alone. A shutdown or a failure of one's own
+/// is an event like one of the peer's. Spurious events are allowed at any time for sockets that are open; lost ones are
 /// not. No other call may report events: they come out of [`wait`](Self::wait) alone.
+///
+/// # Order of calls
+///
+/// [`open`](Self::open) comes before all that opens sockets or waits; before it those fail with [`Error::NotOpen`]. The
+/// core ends every socket with [`close`](Self::close); a backend whose sockets own descriptors also releases them when
+/// they are dropped. Calls on [`CLOSED`](Self::CLOSED) fail with [`Error::InvalidHandle`].
 ///
 /// # Errors
 ///
 /// No call panics because of arguments, peers or the system. A call that fails has done nothing that needs to be undone,
 /// unless its text says otherwise.
 pub trait Platform {
-    /// A connection, a listener or a datagram socket. Dropping it without [`close`](Self::close) must release it too.
+    /// A connection, a listener or a datagram socket.
     type Socket;
 
     /// The socket of a handle that has not been opened. Its bits should be zero, so that a static table is `.bss`.
@@ -181,10 +188,17 @@ pub trait Platform {
     /// The time now. Never goes back.
     fn now(&mut self) -> Instant;
 
+    /// When the platform itself has something to do, a retransmission for instance; `None` if it needs no time of its
+    /// own. [`wait`](Self::wait) minds it without being told: this is for loops inside a foreign one.
+    fn next_deadline(&mut self) -> Option<Instant> {
+        None
+    }
+
     /// Waits until something happened or the time is over, and reports what happened since the last call.
     ///
     /// Reports at most a bounded number of events; what remains is reported by the next call. With
-    /// [`Until::Deadline`], when the clock has reached the deadline, it calls [`Sink::alarm`]. It never returns later
+    /// [`Until::Deadline`], when the clock has reached the deadline, it calls [`Sink::alarm`]; [`Instant::MAX`] is never
+    /// reached. It never returns later
     /// than the clock's resolution demands, may return earlier without any event, and must not return early again and
     /// again (no spin). A signal that interrupts it is such an early return.
     ///
@@ -220,11 +234,14 @@ pub trait Platform {
     ///
     /// # Errors
     ///
-    /// [`Error::WouldBlock`] while it is still being made; otherwise the reason of its failure, once. A connection of a
-    /// socket to itself is a failure: [`Error::ConnectionRefused`], because nobody listened.
+    /// [`Error::WouldBlock`] while it is still being made; otherwise the reason of its failure, once, and the socket may be
+    /// [`CLOSED`](Self::CLOSED) from then on; the core closes it all the same. A connection that
+    /// came up and was reset before this call is a failure: [`Error::ConnectionReset`]. So is one of a socket to itself:
+    /// [`Error::ConnectionRefused`], because nobody listened.
     fn finish_connect(&mut self, socket: &mut Self::Socket) -> Result<(), Error>;
 
-    /// Opens a listener at `address`; port 0 lets the platform choose.
+    /// Opens a listener at `address`; port 0 lets the platform choose. An IPv6 listener takes IPv6 connections only. The
+    /// backlog is a measure, not an exact number: platforms may hold one more.
     ///
     /// # Errors
     ///
@@ -236,21 +253,21 @@ pub trait Platform {
     ///
     /// # Errors
     ///
-    /// [`Error::WouldBlock`] if there is none. [`Error::TooManyDescriptors`] and [`Error::OutOfMemory`] are passing: the
-    /// core backs off and tries again. Connections that died in the backlog are skipped, not reported. Anything else
-    /// means that the listener is broken.
-    fn accept(
-        &mut self,
-        listener: &mut Self::Socket,
-        options: &Options,
-        token: Handle,
-    ) -> Result<Self::Socket, Error>;
+    /// [`Error::WouldBlock`] if there is none. [`Error::TooManyDescriptors`] and [`Error::OutOfMemory`], whether there is
+    /// one or not, are passing: the core backs off and tries again. Connections that the platform gave up before they
+    /// were accepted are skipped; one that its peer reset is accepted, and then reads the reset. Anything else means that
+    /// the listener is broken.
+    fn accept(&mut self, listener: &mut Self::Socket, options: &Options, token: Handle) -> Result<Self::Socket, Error>;
 
     /// Receives into `buffer`, which is not empty.
     ///
+    /// [`Rest::Drained`] may be said in front of an end or a failure that [`Readiness::HANGUP`] has announced: the core
+    /// reads on to it.
+    ///
     /// # Errors
     ///
-    /// [`Error::WouldBlock`] if nothing is there; a reset only after all data that arrived before it.
+    /// [`Error::WouldBlock`] if nothing is there; a reset only after all data that arrived before it. A reset that a send
+    /// has reported may be the end of the stream here: the core makes it a reset again.
     fn receive(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> Result<Received, Error>;
 
     /// Offers `data`, which is not empty, and returns how much was accepted, at least 1. Accepted is not delivered.
@@ -268,10 +285,11 @@ pub trait Platform {
     /// [`Error::NotConnected`] if the connection is gone.
     fn shutdown(&mut self, socket: &mut Self::Socket, half: Half) -> Result<(), Error>;
 
-    /// Closes a socket without waiting. No event for its token is reported afterwards.
+    /// Closes a socket without waiting. No event for it is reported afterwards, not even one that had happened before.
     fn close(&mut self, socket: Self::Socket, how: Close);
 
-    /// Applies what can be changed on an open socket; the backlog and `reuse_port` cannot.
+    /// Applies what can be changed on an open socket; the backlog and `reuse_port` cannot. A size of 0 leaves the buffer
+    /// as it is.
     ///
     /// # Errors
     ///

@@ -13,8 +13,9 @@
 //!                                           5. pending = false, then look at the words
 //! ```
 //!
-//! All accesses to the flags are sequentially consistent: either the raiser sees `asleep`, or the loop sees `pending`.
-//! A raise while the loop runs costs no system call, and neither does the second of two.
+//! All accesses to the flags and the words are sequentially consistent: either the raiser sees `asleep`, or the loop sees
+//! `pending`; and a raiser that found `pending` set did so before the loop cleared it and looked at the words. A raise
+//! while the loop runs costs no system call, and neither does the second of two.
 
 mod word;
 
@@ -97,7 +98,9 @@ impl EventPortView {
         let generation = u16::try_from(handle.generation()).map_err(|_| Error::InvalidHandle)?;
         let word = self.words.get(handle.index()).ok_or(Error::InvalidHandle)?;
         word.raise(generation, value)?;
-        if self.pending.swap(true, Ordering::SeqCst) || !self.asleep.load(Ordering::SeqCst) {
+        // In a burst most raises find it pending; looking first spares them a locked instruction.
+        let is_pending = self.pending.load(Ordering::SeqCst) || self.pending.swap(true, Ordering::SeqCst);
+        if is_pending || !self.asleep.load(Ordering::SeqCst) {
             return Ok(Wake::NotNeeded);
         }
         Ok(Wake::Needed)
@@ -184,8 +187,9 @@ impl<const N: usize> Clone for EventPort<N> {
 }
 
 impl<const N: usize> Hash for EventPort<N> {
-    /// The pending events; the flags are bookkeeping.
+    /// The pending events, and whether the loop has heard of them.
     fn hash<H: Hasher>(&self, state: &mut H) {
+        self.pending.load(Ordering::SeqCst).hash(state);
         for word in &self.words {
             word.hash(state);
         }

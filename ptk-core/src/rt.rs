@@ -26,29 +26,50 @@ pub trait Context {
     fn expired(&mut self, deadline: Deadline) -> bool;
     /// Resumes the current task in the next turn.
     fn yield_now(&mut self);
+    /// For how many sources the current task has been registered since it was resumed.
+    #[inline(always)]
+    fn registered(&self) -> u8 {
+        0
+    }
+    /// Takes back all registrations of the current task but the first `count`: those of a wait that has ended.
+    #[inline(always)]
+    fn unregister(&mut self, count: u8) {
+        let _ = count;
+    }
 }
 
-/// Enters a body: takes the state at which it goes on, and leaves DONE behind.
+/// What held around a wait that is being evaluated.
+#[derive(Clone, Copy, Debug)]
+pub struct Outer {
+    control: Control,
+    registered: u8,
+}
+
+/// Enters a body with `waits` waits: takes the state at which it goes on, and leaves DONE behind.
 ///
 /// # Panics
 ///
-/// If the body has already returned and nothing started it again: only a parent that polls by hand can do that.
+/// If the body has already returned and nothing started it again, which only a parent that polls by hand can do; or if the
+/// resume point was written by another body.
 #[inline(always)]
-pub fn enter<R: ResumePoint, C: Context>(pt: &mut R, cx: &mut C) -> u16 {
+pub fn enter<R: ResumePoint, C: Context>(pt: &mut R, cx: &mut C, waits: u16) -> u16 {
     let state = pt.take();
     if cx.control().fresh {
         return 0;
     }
-    if state.is_done() {
-        resumed_after_return();
+    if state.state() > waits {
+        not_resumable(state);
     }
     state.state()
 }
 
 #[cold]
 #[inline(never)]
-fn resumed_after_return() -> ! {
-    panic!("a protothread was resumed after it had returned")
+fn not_resumable(state: Pt) -> ! {
+    if state.is_done() {
+        panic!("a protothread was resumed after it had returned")
+    }
+    unknown_state()
 }
 
 /// A state that no body has.
@@ -77,30 +98,32 @@ pub fn carried<T>(value: Option<T>) -> T {
 
 /// Begins to evaluate a wait's operand; gives back what [`leave`], [`give_up`] or [`suspend`] restores.
 #[inline(always)]
-pub fn begin<C: Context>(cx: &mut C, first: bool) -> Control {
-    let outer = cx.control();
-    cx.set_control(Control { scope: outer.scope.child(0, 1), fresh: first });
+pub fn begin<C: Context>(cx: &mut C, first: bool) -> Outer {
+    let outer = Outer { control: cx.control(), registered: cx.registered() };
+    cx.set_control(Control { scope: outer.control.scope.child(0, 1), fresh: first });
     outer
 }
 
 /// The operand is pending: what it opened stays open.
 #[inline(always)]
-pub fn suspend<C: Context, R: ResumePoint>(cx: &mut C, outer: Control, pt: &mut R, state: u16) {
-    cx.set_control(outer);
+pub fn suspend<C: Context, R: ResumePoint>(cx: &mut C, outer: Outer, pt: &mut R, state: u16) {
+    cx.set_control(outer.control);
     pt.set(state);
 }
 
-/// The operand is ready: what it opened passes to the scope around it, or is closed if it failed.
+/// The operand is ready: what it opened passes to the scope around it, or is closed if it failed. What else it had
+/// waited for is waited for no more.
 #[inline(always)]
-pub fn leave<C: Context>(cx: &mut C, outer: Control, failed: bool) {
-    let inner = outer.scope.child(0, 1);
-    cx.set_control(outer);
-    settle(cx, inner, outer.scope, failed);
+pub fn leave<C: Context>(cx: &mut C, outer: Outer, failed: bool) {
+    let scope = outer.control.scope;
+    cx.set_control(outer.control);
+    cx.unregister(outer.registered);
+    settle(cx, scope.child(0, 1), scope, failed);
 }
 
 /// The wait's time is up: what its operand opened is closed.
 #[inline]
-pub fn give_up<C: Context>(cx: &mut C, outer: Control) {
+pub fn give_up<C: Context>(cx: &mut C, outer: Outer) {
     leave(cx, outer, true);
 }
 

@@ -4,49 +4,42 @@
 //! body, the wait in the child that it awaits, and so on, with a fork at each `first!`. A [`Scope`] is that path. Nothing
 //! stores the path between polls: each wait appends its own step when it is evaluated and takes it back after.
 
-/// A path of at most 15 binary steps, left-aligned and ended by a 1 bit. A wait is one step; a `first!` of up to two
-/// operands one more, up to four two more, up to eight three more.
+/// How many binary steps a path can have. A wait is one step; a `first!` of two operands one more, of up to four two
+/// more, of up to eight three more.
+const STEPS: u32 = 12;
+
+/// A path in two bytes: its steps, left-aligned, and their number in the last four bits. The root is all zero bits.
 ///
-/// Kept with the first bit flipped, so that the root is all zero bits.
+/// A wait's own step is always 0, so that entering one is an addition.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Scope(u16);
 
 impl Scope {
     /// The task itself.
-    pub const ROOT: Scope = Scope::from_path(1 << 15);
-
-    #[inline(always)]
-    const fn from_path(path: u16) -> Scope {
-        Scope(path ^ 1 << 15)
-    }
-
-    #[inline(always)]
-    const fn path(self) -> u16 {
-        self.0 ^ 1 << 15
-    }
+    pub const ROOT: Scope = Scope(0);
 
     /// The `ordinal`th scope of `1 << width` directly inside this one. At the end of the path there is no room: the
     /// scope itself comes back, and what is opened under it is closed only with it.
     #[inline(always)]
     pub const fn child(self, ordinal: u16, width: u32) -> Scope {
-        let end = self.path().trailing_zeros();
-        if end < width {
+        let depth = self.depth() as u32 + width;
+        if depth > STEPS {
             return self;
         }
-        Scope::from_path((self.path() ^ 1 << end) | (ordinal << 1 | 1) << (end - width))
+        Scope((self.0 + width as u16) | ordinal << (16 - depth))
     }
 
     /// Whether `other` is this scope or lies inside it.
     #[inline]
     pub const fn contains(self, other: Scope) -> bool {
-        let end = self.path().trailing_zeros();
-        other.path().trailing_zeros() <= end && (self.path() ^ other.path()) as u32 >> (end + 1) == 0
+        let steps = self.depth() as u32;
+        other.depth() >= self.depth() && (self.0 ^ other.0) as u32 >> (16 - steps) == 0
     }
 
     /// The number of steps from the root.
-    #[inline]
+    #[inline(always)]
     pub const fn depth(self) -> u8 {
-        15 - self.path().trailing_zeros() as u8
+        self.0 as u8 & 0xf
     }
 }
 
@@ -86,7 +79,7 @@ mod tests {
     #[test]
     fn a_path_without_room_stays_where_it_is() {
         let mut scope = Scope::ROOT;
-        for depth in 0..15 {
+        for depth in 0..STEPS as u8 {
             assert_eq!(scope.depth(), depth);
             scope = scope.child(0, 1);
         }

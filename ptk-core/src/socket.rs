@@ -59,8 +59,12 @@ pub(crate) struct SocketSlot<P: Platform> {
 const IMPLICIT: u8 = 1;
 /// The end of the stream or its failure was received: nothing more comes.
 const ENDED: u8 = 2;
+/// Nothing is received any more, by the author's wish.
 const READ_SHUT: u8 = 4;
+/// Nothing is sent any more, by the author's wish.
 const WRITE_SHUT: u8 = 8;
+/// A send met the connection's failure: what a receive takes for the end of the stream is that failure.
+const BROKEN: u8 = 16;
 
 impl<P: Platform> Vacant for SocketSlot<P> {
     const VACANT: Self = SocketSlot::new(P::CLOSED, Options::DEFAULT, Phase::Closed, Readiness::NONE);
@@ -72,13 +76,14 @@ impl<P: Platform> SocketSlot<P> {
         SocketSlot { platform, options, writers: WaitList::EMPTY, phase, ready, news, flags: 0 }
     }
 
-    const fn has(&self, flag: u8) -> bool {
-        self.flags & flag != 0
+    /// Whether any of these flags is set.
+    const fn has(&self, flags: u8) -> bool {
+        self.flags & flags != 0
     }
 
-    /// Whether the end of the stream, or its failure, was received.
+    /// Whether nothing more comes: the end of the stream or its failure was received, or that half is shut down.
     pub(crate) const fn has_ended(&self) -> bool {
-        self.has(ENDED)
+        self.has(ENDED | READ_SHUT)
     }
 
     /// Starts a connection on a closed slot.
@@ -129,7 +134,7 @@ impl<P: Platform> SocketSlot<P> {
                     self.ready = self.ready.without(Readiness::READ);
                 }
                 if count == 0 {
-                    self.flags |= ENDED;
+                    return self.end();
                 }
                 Ok(count)
             }
@@ -142,6 +147,12 @@ impl<P: Platform> SocketSlot<P> {
                 Err(error)
             }
         }
+    }
+
+    #[cold]
+    fn end(&mut self) -> Result<usize, Error> {
+        self.flags |= ENDED;
+        if self.has(BROKEN) { Err(Error::ConnectionReset) } else { Ok(0) }
     }
 
     #[inline]
@@ -163,7 +174,10 @@ impl<P: Platform> SocketSlot<P> {
                 self.ready = self.ready.without(Readiness::WRITE);
                 Err(Error::WouldBlock)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                self.flags |= BROKEN;
+                Err(error)
+            }
         }
     }
 
@@ -427,7 +441,8 @@ impl<P: Platform> Cx<'_, P> {
     pub fn recv(&mut self, socket: TcpSocket, buffer: &mut Buf) -> Poll<Result<usize, Error>> {
         let room = buffer.writable();
         if room.is_empty() {
-            return Poll::Ready(Err(self.fail(Error::BufferFull)));
+            let error = self.check_socket(socket).err().unwrap_or(Error::BufferFull);
+            return Poll::Ready(Err(self.fail(error)));
         }
         let received = self.receive_now(socket, room);
         match received {
@@ -447,8 +462,10 @@ impl<P: Platform> Cx<'_, P> {
     /// [`Error::UnexpectedEnd`] if the stream ends before; what arrived stays in the buffer. [`Error::BufferFull`] if the
     /// buffer cannot hold that much. Otherwise as [`recv`](Self::recv).
     pub fn recv_exact(&mut self, socket: TcpSocket, buffer: &mut Buf, count: usize) -> Poll<Result<(), Error>> {
-        if count > buffer.capacity() {
-            return Poll::Ready(Err(self.fail(Error::BufferFull)));
+        if count > buffer.capacity() || buffer.len() >= count {
+            let checked = self.check_socket(socket);
+            let done = checked.and(if count > buffer.capacity() { Err(Error::BufferFull) } else { Ok(()) });
+            return Poll::Ready(done.map_err(|error| self.fail(error)));
         }
         while buffer.len() < count {
             match self.recv(socket, buffer) {
@@ -471,7 +488,7 @@ impl<P: Platform> Cx<'_, P> {
     #[inline]
     pub fn send(&mut self, socket: TcpSocket, buffer: &mut Buf) -> Poll<Result<usize, Error>> {
         if buffer.is_empty() {
-            return Poll::Ready(Ok(0));
+            return Poll::Ready(self.check_socket(socket).map(|()| 0));
         }
         match self.send_now(socket, buffer.readable()) {
             Ok(count) => {
@@ -490,14 +507,14 @@ impl<P: Platform> Cx<'_, P> {
     /// As [`send`](Self::send); what was accepted before the error is consumed.
     #[inline]
     pub fn send_all(&mut self, socket: TcpSocket, buffer: &mut Buf) -> Poll<Result<(), Error>> {
-        while !buffer.is_empty() {
+        loop {
             match self.send(socket, buffer) {
+                Poll::Ready(Ok(_)) if buffer.is_empty() => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             }
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Receives without waiting. 0 is the end of the stream, or an empty `buffer`.
@@ -508,7 +525,7 @@ impl<P: Platform> Cx<'_, P> {
     /// [`recv`](Self::recv).
     pub fn try_recv(&mut self, socket: TcpSocket, buffer: &mut [u8]) -> Result<usize, Error> {
         if buffer.is_empty() {
-            return Ok(0);
+            return self.check_socket(socket).map(|()| 0);
         }
         self.receive_now(socket, buffer).map_err(|error| self.fail(error))
     }
@@ -521,9 +538,18 @@ impl<P: Platform> Cx<'_, P> {
     /// as [`send`](Self::send).
     pub fn try_send(&mut self, socket: TcpSocket, data: &[u8]) -> Result<usize, Error> {
         if data.is_empty() {
-            return Ok(0);
+            return self.check_socket(socket).map(|()| 0);
         }
         self.send_now(socket, data).map_err(|error| self.fail(error))
+    }
+
+    /// Refuses a handle that is not valid, where there is nothing to do with a valid one.
+    #[cold]
+    fn check_socket(&mut self, socket: TcpSocket) -> Result<(), Error> {
+        match self.tcp(socket) {
+            Some(_) => Ok(()),
+            None => Err(self.fail(Error::InvalidHandle)),
+        }
     }
 
     #[inline]
@@ -689,6 +715,10 @@ impl<P: Platform> Cx<'_, P> {
         let index = handle.index();
         self.wake_all(Source::readable(index));
         self.wake_all(Source::writable(index));
+        if handle.kind() == Kind::TcpListener {
+            // Some may wait for room to accept from it.
+            self.wake_all(Source::ROOM);
+        }
         self.disown(handle);
         self.forget_handler(handle);
         if let Some(slot) = self.sockets.remove(handle) {

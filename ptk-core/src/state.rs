@@ -2,16 +2,17 @@
 
 use crate::cx::News;
 use crate::error::Error;
+use crate::handle::Handle;
 use crate::inspect::{Counters, Unhashed};
 use crate::time::Instant;
-use crate::wait::WaitList;
+use crate::wait::{NodeId, WaitList};
 
 /// The state of a loop that has no place in a table. All zero bits when new, but for the loop's id.
 #[derive(Clone, Hash, Debug)]
 pub(crate) struct State {
     pub(crate) loop_id: u8,
     pub(crate) open: bool,
-    /// Some task was started.
+    /// The first turn came, or some task was started by hand before it.
     pub(crate) started: bool,
     /// `run` returns after this turn.
     pub(crate) stopping: bool,
@@ -25,19 +26,25 @@ pub(crate) struct State {
     pub(crate) tracks_waits: bool,
     /// The task that runs; left behind by one that panicked.
     pub(crate) running: Option<u16>,
+    /// The handle whose handler runs; left behind by one that panicked.
+    pub(crate) telling: Option<Handle>,
     /// The number of tasks of the set, once it is known.
     pub(crate) set_len: Option<u16>,
     pub(crate) live_tasks: u32,
+    /// The most tasks that were ever live at once.
+    pub(crate) most_tasks: Unhashed<u32>,
     /// Handles with a handler.
     pub(crate) handlers: u32,
     /// The place of the next deadline among equal ones.
     order: u32,
     /// Tasks that wait for room to accept.
     pub(crate) room: WaitList,
+    /// The node that was last put back at the front of its list in this turn.
+    pub(crate) put_back: NodeId,
     /// When accepting, paused for want of descriptors or memory, is tried again.
     pub(crate) accept_again: Option<Instant>,
     pub(crate) news: News,
-    pub(crate) last_error: Unhashed<Option<Error>>,
+    pub(crate) last_error: Unhashed<LastError>,
     pub(crate) counters: Unhashed<Counters>,
 }
 
@@ -53,14 +60,17 @@ impl State {
             starved_handlers: false,
             tracks_waits: false,
             running: None,
+            telling: None,
             set_len: None,
             live_tasks: 0,
+            most_tasks: Unhashed(0),
             handlers: 0,
             order: 0,
             room: WaitList::EMPTY,
+            put_back: NodeId::NONE,
             accept_again: None,
             news: News::NONE,
-            last_error: Unhashed(None),
+            last_error: Unhashed(LastError::Nothing),
             counters: Unhashed(Counters::NONE),
         }
     }
@@ -79,5 +89,28 @@ impl State {
     /// The place that the next deadline will get.
     pub(crate) const fn order(&self) -> u32 {
         self.order
+    }
+}
+
+/// Why a call last failed. `None` of an `Option<Error>` is not zero bits.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+pub(crate) enum LastError {
+    Nothing = 0,
+    Failed(Error) = 1,
+}
+
+impl LastError {
+    pub(crate) const fn get(self) -> Option<Error> {
+        match self {
+            LastError::Nothing => None,
+            LastError::Failed(error) => Some(error),
+        }
+    }
+}
+
+impl From<Option<Error>> for LastError {
+    fn from(error: Option<Error>) -> Self {
+        error.map_or(LastError::Nothing, LastError::Failed)
     }
 }

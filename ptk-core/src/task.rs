@@ -163,8 +163,9 @@ impl Tasks {
         let index = (self.ready.first as usize).checked_sub(1)?;
         let slot = self.slots.get_mut(index)?;
         slot.flags &= !QUEUED;
-        self.ready.first = slot.next_ready;
-        if slot.next_ready == 0 {
+        // Nothing is left of its having been queued, or equal states would not hash alike.
+        self.ready.first = core::mem::take(&mut slot.next_ready);
+        if self.ready.first == 0 {
             self.ready.last = 0;
         }
         self.ready.len -= 1;

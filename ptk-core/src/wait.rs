@@ -95,7 +95,7 @@ impl Source {
 pub(crate) struct NodeId(u16);
 
 impl NodeId {
-    const NONE: NodeId = NodeId(0);
+    pub(crate) const NONE: NodeId = NodeId(0);
 
     #[inline]
     pub(crate) const fn new(task: usize, place: usize) -> NodeId {
@@ -173,7 +173,8 @@ impl WaitList {
 pub(crate) enum Place {
     /// Behind all that wait already.
     Back,
-    /// Before all: it had been the first, was woken, and found nothing.
+    /// Before all: it had been the first, was woken, and found nothing. Only those that found nothing just before it
+    /// stay in front of it.
     Front,
 }
 
@@ -190,6 +191,17 @@ pub(crate) trait Nodes {
         };
         self.link_before(first, id, source);
         if place == Place::Front { WaitList(id) } else { list }
+    }
+
+    /// Links the free node `id` into the list of `source` behind `before`, if that is linked there.
+    fn link_behind(&mut self, before: NodeId, id: NodeId, source: Source) -> bool {
+        match self.node(before).copied() {
+            Some(node) if node.source == source && node.is_linked() => {
+                self.link_before(node.next, id, source);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Links `id` before `next`, which in a ring is also behind the last.

@@ -170,10 +170,7 @@ fn handles_keep_their_parts_and_their_kinds_apart() {
         let table: &mut HandleTableView<Value> = &mut table;
         table.insert(Kind::TcpSocket, 250, value(0)).unwrap()
     };
-    assert_eq!(
-        (handle.kind(), handle.loop_id(), handle.index(), handle.generation()),
-        (Kind::TcpSocket, 250, 0, 0)
-    );
+    assert_eq!((handle.kind(), handle.loop_id(), handle.index(), handle.generation()), (Kind::TcpSocket, 250, 0, 0));
     assert_eq!(handle.to_string(), "TcpSocket 250.0#0");
     assert_eq!(TcpSocket::from_handle(handle).unwrap().handle(), Some(handle));
     assert!(TcpListener::from_handle(handle).is_none() && UdpSocket::from_handle(handle).is_none());

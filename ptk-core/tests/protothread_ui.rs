@@ -1,13 +1,8 @@
-//! What the macros say to code that they cannot take: text and place. And what compiles without a warning.
+//! What the macros say to code that they cannot take, text and place; and what compiles without a warning.
 
 #[test]
-fn errors_say_what_to_do_at_the_place_where_to_do_it() {
-    let tests = trybuild::TestCases::new();
-    tests.compile_fail("tests/ui/fail/*.rs");
-}
-
-#[test]
-fn correct_code_compiles_without_a_warning() {
+fn errors_say_what_to_do_where_to_do_it_and_correct_code_has_no_warnings() {
     let tests = trybuild::TestCases::new();
     tests.pass("tests/ui/pass/*.rs");
+    tests.compile_fail("tests/ui/fail/*.rs");
 }

@@ -63,7 +63,8 @@ fn a_wait_is_evaluated_at_each_resume_until_ready_and_fresh_only_first() {
     assert_eq!(cx.poll(|cx| body.once(cx)), Poll::Pending);
     cx.allow("a");
     assert_eq!(cx.poll(|cx| body.once(cx)), Poll::Ready(7));
-    let expected = [polled("a", true, 1), polled("a", false, 1), polled("a", false, 1), Call::Passed(WAIT, Scope::ROOT)];
+    let expected =
+        [polled("a", true, 1), polled("a", false, 1), polled("a", false, 1), Call::Passed(WAIT, Scope::ROOT)];
     assert_eq!(cx.calls, expected);
     assert!(body.pt.is_done());
 }
@@ -74,7 +75,8 @@ fn a_wait_reached_again_is_fresh_again() {
     assert!(cx.poll(|cx| body.again(cx)).is_pending());
     cx.allow("a");
     assert!(cx.poll(|cx| body.again(cx)).is_pending());
-    let fresh: Vec<_> = cx.calls.iter().filter_map(|c| if let Call::Polled { fresh, .. } = c { Some(*fresh) } else { None }).collect();
+    let fresh: Vec<_> =
+        cx.calls.iter().filter_map(|c| if let Call::Polled { fresh, .. } = c { Some(*fresh) } else { None }).collect();
     assert_eq!(fresh, [true, false, true]);
 }
 

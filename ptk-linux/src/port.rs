@@ -22,11 +22,42 @@ const WAKE_TRIES: usize = 16;
 /// One port serves one loop at a time. `16 + 8 * N + 8` bytes, all zero until the first loop opens.
 ///
 /// ```
+/// use ptk_core::prelude::*;
 /// use ptk_linux::{Linux, Port};
 ///
 /// static PORT: Port<4> = Port::new();
 ///
-/// let linux = Linux::with_port(&PORT);
+/// #[derive(Default)]
+/// struct Counter {
+///     pt: Pt,
+///     source: EventSource,
+///     raises: u32,
+/// }
+///
+/// impl<P: Platform> Protothread<P> for Counter {
+///     type Output = Result<(), Error>;
+///
+///     #[protothread]
+///     fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut ()) -> Result<(), Error> {
+///         while self.raises < 1000 {
+///             self.raises += u32::from(wait!(cx.raised(self.source))?.count);
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// #[derive(TaskSet)]
+/// struct App {
+///     counters: [Counter; 1],
+/// }
+///
+/// # fn main() -> Result<(), Error> {
+/// let mut event_loop = EventLoop::<Linux, 1, 0, 0, 4>::new(0, Linux::with_port(&PORT));
+/// event_loop.open()?;
+/// let source = event_loop.cx().event_source()?;
+/// std::thread::spawn(move || (0..1000).for_each(|value| PORT.raise(source, value).unwrap()));
+/// event_loop.run(&mut App { counters: [Counter { source, ..Counter::default() }] })
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Port<const N: usize> {

@@ -59,7 +59,16 @@ impl fmt::Debug for Socket {
 /// Makes `call` again while signals interrupt it.
 #[inline]
 pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    for _ in 0..INTERRUPTS {
+    match call() {
+        Err(Errno::INTR) => again(call),
+        done => done,
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn again<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    for _ in 1..INTERRUPTS {
         match call() {
             Err(Errno::INTR) => {}
             done => return done,
@@ -288,6 +297,7 @@ mod tests {
         assert_eq!(interrupted(0), Ok(1));
         assert_eq!(interrupted(3), Ok(4));
         assert_eq!(interrupted(usize::MAX), Err(Errno::INTR));
+        assert_eq!(calls, INTERRUPTS);
     }
 
     #[test]

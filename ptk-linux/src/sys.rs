@@ -60,3 +60,34 @@ impl fmt::Debug for OnceFd {
         fmt::Debug::fmt(&self.get(), f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{EventfdFlags, eventfd};
+    use rustix::fd::AsRawFd;
+
+    use super::*;
+
+    #[test]
+    fn who_comes_second_takes_what_the_first_has_opened() {
+        let once = OnceFd::new();
+        assert!(once.get().is_none());
+        let open = || eventfd(0, EventfdFlags::CLOEXEC);
+        let mut first = None;
+        let second = once.get_or_open(|| {
+            // Somebody else comes while this one opens.
+            first = once.get_or_open(open).ok().map(|fd| fd.as_raw_fd());
+            open()
+        });
+        assert_eq!(second.ok().map(|fd| fd.as_raw_fd()), first);
+        let third = once.get_or_open(|| Err(Errno::MFILE)).ok().map(|fd| fd.as_raw_fd());
+        assert_eq!(third, first, "opened once");
+    }
+
+    #[test]
+    fn a_failure_to_open_can_be_repaired() {
+        let once = OnceFd::new();
+        assert_eq!(once.get_or_open(|| Err(Errno::MFILE)).err(), Some(Errno::MFILE));
+        assert!(once.get_or_open(|| eventfd(0, EventfdFlags::CLOEXEC)).is_ok());
+    }
+}

@@ -83,9 +83,12 @@ fn a_closed_socket_reports_nothing_even_if_a_fork_holds_it() {
         let mut linux = open(Linux::new());
         let mut child = 0;
         close_while_held(&mut linux, || {
-            // SAFETY: the child makes nothing but a system call.
+            // SAFETY: the child makes nothing but system calls.
             child = unsafe { libc::fork() };
             if child == 0 {
+                // It must not outlive a test that fails.
+                // SAFETY: no pointers.
+                unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
                 loop {
                     // SAFETY: no precondition.
                     unsafe { libc::pause() };

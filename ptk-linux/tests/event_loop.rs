@@ -51,7 +51,8 @@ impl<P: Platform> Protothread<P> for Client {
         while self.round < self.rounds {
             self.buffer.put_u32_be(self.round)?;
             wait!(cx.send_all(self.socket, &mut self.buffer), timeout = PATIENCE).map_err(|_| Error::TimedOut)??;
-            wait!(cx.recv_exact(self.socket, &mut self.buffer, 4), timeout = PATIENCE).map_err(|_| Error::TimedOut)??;
+            wait!(cx.recv_exact(self.socket, &mut self.buffer, 4), timeout = PATIENCE)
+                .map_err(|_| Error::TimedOut)??;
             if self.buffer.get_u32_be()? != self.round {
                 return Err(Error::Protocol);
             }
@@ -108,4 +109,49 @@ fn a_loop_runs_inside_a_foreign_one() {
     }
     assert!(app.clients.iter().all(|client| client.round == ROUNDS));
     assert!(sleeps > 0);
+}
+
+/// Waits for raises and sleeps in turn.
+#[derive(Default)]
+struct Listener {
+    pt: PtTimed,
+    source: EventSource,
+    count: u32,
+    naps: u32,
+}
+
+impl<P: Platform> Protothread<P> for Listener {
+    type Output = Result<(), Error>;
+
+    #[protothread]
+    fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut ()) -> Result<(), Error> {
+        while self.count < RAISES {
+            self.count = wait!(cx.raised(self.source))?.value;
+            wait!(sleep!(Duration::from_micros(100)));
+            self.naps += 1;
+        }
+        Ok(())
+    }
+}
+
+const RAISES: u32 = 10_000;
+
+#[derive(TaskSet)]
+struct Listeners {
+    listeners: [Listener; 1],
+}
+
+#[test]
+fn raises_from_a_thread_reach_a_task_that_sleeps_in_between() {
+    static PORT: Port<2> = Port::new();
+    let mut event_loop = EventLoop::<Linux, 1, 0, 0, 2>::new(3, Linux::with_port(&PORT));
+    event_loop.open().unwrap();
+    let source = event_loop.cx().event_source().unwrap();
+    let mut app = Listeners { listeners: [Listener { source, ..Listener::default() }] };
+    std::thread::scope(|scope| {
+        scope.spawn(|| (1..=RAISES).for_each(|value| PORT.raise(source, value).unwrap()));
+        event_loop.run(&mut app).unwrap();
+    });
+    assert_eq!(app.listeners[0].count, RAISES, "the last raise is not lost");
+    assert!(app.listeners[0].naps > 0);
 }

@@ -95,15 +95,19 @@ fn an_address_in_use_or_of_another_machine_is_refused() {
 #[test]
 fn the_port_of_a_listener_with_old_connections_can_be_used_at_once() {
     let mut linux = open(Linux::new());
-    let mut listener = linux.open_listener(V4, &Options::DEFAULT, token(1)).unwrap();
-    let address = linux.local_address(&listener).unwrap();
-    let peer = TcpStream::connect(address).unwrap();
-    let socket = accept(&mut linux, &mut listener, token(2));
-    // The side that ends first keeps the port in TIME_WAIT.
-    linux.close(socket, Close::Graceful);
-    drop(peer);
-    linux.close(listener, Close::Graceful);
-    linux.open_listener(address, &Options::DEFAULT, token(3)).unwrap();
+    let reopened = (0..5).any(|_| {
+        let mut listener = linux.open_listener(V4, &Options::DEFAULT, token(1)).unwrap();
+        let address = linux.local_address(&listener).unwrap();
+        let peer = TcpStream::connect(address).unwrap();
+        let socket = accept(&mut linux, &mut listener, token(2));
+        // The side that ends first keeps the port in TIME_WAIT.
+        linux.close(socket, Close::Graceful);
+        drop(peer);
+        linux.close(listener, Close::Graceful);
+        // Fails now and then because the kernel has just given the port to somebody else on this machine.
+        linux.open_listener(address, &Options::DEFAULT, token(3)).is_ok()
+    });
+    assert!(reopened);
 }
 
 #[test]

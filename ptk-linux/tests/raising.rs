@@ -288,8 +288,13 @@ fn two_threads_that_open_one_port_share_its_descriptor() {
     in_process_of_its_own("two_threads_that_open_one_port_share_its_descriptor", || {
         for _ in 0..200 {
             let port = Port::<1>::new();
+            let start = std::sync::Barrier::new(4);
+            let open_at_once = || {
+                start.wait();
+                open(Linux::with_port(&port))
+            };
             std::thread::scope(|scope| {
-                let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| open(Linux::with_port(&port)))).collect();
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(open_at_once)).collect();
                 let _platforms: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
                 eventfd();
             });

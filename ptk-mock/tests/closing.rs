@@ -245,6 +245,17 @@ fn a_socket_that_lingers_reports_nothing() {
 }
 
 #[test]
+fn what_was_due_when_a_socket_began_to_linger_is_not_reported() {
+    let mut mock = open();
+    let (_listener, mut near, mut far) = connection(&mut mock, &buffers(4, 0), &buffers(0, 4));
+    assert_eq!(mock.send(&mut near, b"0123456789"), Ok(8));
+    assert_eq!(mock.shutdown(&mut far, Half::Write), Ok(()));
+    close(&mut mock, near);
+    assert_eq!(poll(&mut mock), [Report::Socket(ACCEPTED, READ)]);
+    assert_eq!(receive(&mut mock, &mut far), Ok(b"0123".to_vec()));
+}
+
+#[test]
 fn a_successor_in_the_same_slot_hears_nothing_of_its_predecessor() {
     let mut mock = open();
     let (listener, mut near, far) = connection(&mut mock, &Options::DEFAULT, &Options::DEFAULT);

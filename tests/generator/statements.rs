@@ -62,7 +62,11 @@ impl Writer<'_> {
 
     fn name(&mut self) -> String {
         let names = self.scope.names();
-        if !names.is_empty() && self.random.percent(30) { self.random.pick(&names).clone() } else { self.scope.new_name() }
+        if !names.is_empty() && self.random.percent(30) {
+            self.random.pick(&names).clone()
+        } else {
+            self.scope.new_name()
+        }
     }
 
     fn bind(&mut self, body: &mut String) {
@@ -234,7 +238,8 @@ impl Writer<'_> {
         self.line(body, &format!("{before}match {value} {{"));
         self.indent += 1;
         for number in 0..self.random.below(3) {
-            let guard = if self.random.percent(30) { format!(" if {} > 1", self.value_in(parted)) } else { String::new() };
+            let guard =
+                if self.random.percent(30) { format!(" if {} > 1", self.value_in(parted)) } else { String::new() };
             self.line(body, &format!("{number}{guard} => {{"));
             self.arm(body, parted, bound.is_some(), &mut exits, None);
             self.line(body, "}");

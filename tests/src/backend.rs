@@ -95,7 +95,7 @@ pub trait Backend: Sized {
 }
 
 /// Raises events from where a loop is not.
-pub trait Raise {
+pub trait Raise: Sync {
     /// Raises `source`.
     ///
     /// # Errors

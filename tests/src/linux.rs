@@ -88,7 +88,11 @@ impl Backend for LinuxBackend {
             .output()
             .expect("the program runs again");
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{test} failed in its own process:\n{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{test} failed in its own process:\n{text}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         assert!(text.contains("1 passed"), "{test} is not the name of a test:\n{text}");
     }
 

@@ -132,6 +132,15 @@ impl<B: Backend, const SOCKETS: usize> Stage<B, SOCKETS> {
         self.play_with(&mut [], handler);
     }
 
+    /// As [`handle`](Self::handle) without a watchdog, so that the loop sleeps with no deadline.
+    pub fn handle_unwatched<H>(&mut self, handler: H)
+    where
+        H: FnMut(&mut Cx<'_, B::Platform>, Handle, Event) -> Result<(), Error>,
+    {
+        let mut troupe = Troupe { handler, cast: &mut [], results: Vec::new(), watchdog: None, barked: false };
+        self.event_loop.run(&mut troupe).expect("the loop turns");
+    }
+
     /// Runs the loop for a while; gives all that handlers were told.
     pub fn hear(&mut self, time: Duration) -> Vec<(Handle, Event)> {
         let end = self.timer(time);
@@ -169,13 +178,17 @@ impl<B: Backend, const SOCKETS: usize> Stage<B, SOCKETS> {
         self.turns() - before
     }
 
-    /// One turn that does not wait, with a handler.
+    /// One turn that does not wait for long, with a handler.
     pub fn turn_now<H>(&mut self, handler: H)
     where
         H: FnMut(&mut Cx<'_, B::Platform>, Handle, Event) -> Result<(), Error>,
     {
-        let mut troupe = Troupe { handler, cast: &mut [], results: Vec::new(), watchdog: None, barked: false };
-        self.event_loop.turn_now(&mut troupe).expect("the loop turns");
+        // A timer that is due: a loop without anything has nothing to turn for, and one that was stopped only goes on
+        // when it is run.
+        let watchdog = self.timer(Duration::ZERO);
+        let mut troupe = Troupe { handler, cast: &mut [], results: Vec::new(), watchdog, barked: false };
+        self.event_loop.run_until(&mut troupe, |_, _| true).expect("the loop turns");
+        self.close(watchdog);
     }
 
     /// A running timer with a handler, for the stage's own purposes.

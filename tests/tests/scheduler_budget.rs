@@ -154,7 +154,7 @@ fn a_connect_that_ends_after_the_budget_was_used_up_is_found_in_the_next_turn() 
     let other = event_loop.cx().tcp_socket(&Options::DEFAULT).unwrap();
     assert!(event_loop.cx().connect_on(other, port(8)).is_pending());
     // One turn, so that the loop knows that the connect has ended.
-    let mut set = steps([idle()]);
+    let mut set = steps([idle(), idle()]);
     event_loop.cx().start(0).unwrap();
     event_loop.turn_now(&mut set).unwrap();
     let mut used = 0;

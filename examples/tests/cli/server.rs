@@ -164,6 +164,10 @@ fn a_frame_that_never_ends_gets_no_answer() {
         peer.finish();
         assert_eq!(peer.rest(), []);
     }
+    let mut peer = Raw::connect(address);
+    peer.send(&frame(1, 1, &READ_ONE));
+    peer.finish();
+    assert_eq!(peer.rest(), frame(1, 1, &ONE), "a whole one does, even behind the end of its stream");
 }
 
 #[test]

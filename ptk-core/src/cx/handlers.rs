@@ -36,7 +36,7 @@ impl<P: Platform> Cx<'_, P> {
         Ok(())
     }
 
-    fn tell_what_is_ready(&mut self, handle: Handle) {
+    pub(crate) fn tell_what_is_ready(&mut self, handle: Handle) {
         match TableName::of(handle.kind()) {
             Some(TableName::Sockets) => {
                 let Some(slot) = self.sockets.get_mut(handle) else { return };
@@ -107,6 +107,9 @@ impl<P: Platform> Cx<'_, P> {
         let index = (news.first as usize).checked_sub(1)?;
         let next = core::mem::take(self.news_links.get_mut(index)?);
         news.first = if next == END { 0 } else { next };
+        if news.first == 0 {
+            news.last = 0;
+        }
         news.len -= 1;
         Some(index)
     }

@@ -25,13 +25,23 @@ impl<P: Platform> Cx<'_, P> {
         }
         match self.free_node(task, source) {
             Ok(Some(id)) => {
-                let list = self.tasks.link(list, id, source, place);
-                self.set_list(source, list);
+                self.poll.registered += 1;
+                if place == Place::Back || !self.keep_place(id, source) {
+                    let list = self.tasks.link(list, id, source, place);
+                    self.set_list(source, list);
+                }
                 Poll::Pending
             }
             Ok(None) => Poll::Pending,
             Err(error) => Poll::Ready(error),
         }
+    }
+
+    /// Links `id` behind the one that was put back at the front in the same turn, if that waits for the same: it had
+    /// been before it.
+    fn keep_place(&mut self, id: NodeId, source: Source) -> bool {
+        let before = core::mem::replace(&mut self.state.put_back, id);
+        self.tasks.link_behind(before, id, source)
     }
 
     #[cold]
@@ -66,9 +76,10 @@ impl<P: Platform> Cx<'_, P> {
     fn list(&mut self, source: Source) -> WaitList {
         let list = match source.condition() {
             Some(Condition::Readable(index)) => self.sockets.slot_at(index).map(|slot| slot.waiters()),
-            Some(Condition::Writable(index)) => self.sockets.slot_at(index).map(|slot| {
-                if slot.waiters().has_handler() { WaitList::HANDLER } else { slot.value().writers }
-            }),
+            Some(Condition::Writable(index)) => self
+                .sockets
+                .slot_at(index)
+                .map(|slot| if slot.waiters().has_handler() { WaitList::HANDLER } else { slot.value().writers }),
             Some(Condition::Expired(index)) => self.timers.slot_at(index).map(|slot| slot.waiters()),
             Some(Condition::Raised(index)) => self.sources.slot_at(index).map(|slot| slot.waiters()),
             Some(Condition::Room) => Some(self.state.room),
@@ -143,25 +154,40 @@ impl<P: Platform> Cx<'_, P> {
     /// Frees all wait nodes of a task; gives back what it had been woken for.
     #[inline]
     pub(crate) fn take_waits(&mut self, task: usize) -> [Source; WAIT_NODES] {
-        let mut fired = [Source::NONE; WAIT_NODES];
-        for (place, fired) in fired.iter_mut().enumerate() {
-            let Some(slot) = self.tasks.slots.get_mut(task) else { return [Source::NONE; WAIT_NODES] };
-            let node = slot.nodes[place];
-            if node.is_free() {
-                continue;
-            }
-            if node.is_linked() {
-                let list = self.list(node.source);
-                let list = self.tasks.unlink(list, NodeId::new(task, place));
-                self.set_list(node.source, list);
-            } else {
-                *fired = node.source;
-            }
-            if let Some(slot) = self.tasks.slots.get_mut(task) {
-                slot.nodes[place] = Node::FREE;
-            }
+        core::array::from_fn(|place| self.take_wait(task, place))
+    }
+
+    /// Frees one wait node of a task; gives back what the task had been woken for by it.
+    #[inline]
+    fn take_wait(&mut self, task: usize, place: usize) -> Source {
+        let Some(node) = self.tasks.slots.get(task).and_then(|slot| slot.nodes.get(place)).copied() else {
+            return Source::NONE;
+        };
+        if node.is_free() {
+            return Source::NONE;
         }
-        fired
+        let is_linked = node.is_linked();
+        if is_linked {
+            let list = self.list(node.source);
+            let list = self.tasks.unlink(list, NodeId::new(task, place));
+            self.set_list(node.source, list);
+        }
+        if let Some(slot) = self.tasks.slots.get_mut(task) {
+            slot.nodes[place] = Node::FREE;
+        }
+        if is_linked { Source::NONE } else { node.source }
+    }
+
+    /// Frees the current task's wait nodes but the first `count`. They are in use in the order in which the waits were
+    /// evaluated, so these belong to the wait that has just ended, and to those inside it.
+    #[cold]
+    pub(crate) fn forget_latest_waits(&mut self, count: u8) {
+        let Some(task) = self.poll.task else { return };
+        for place in usize::from(count)..WAIT_NODES {
+            let source = self.take_wait(task, place);
+            self.pass_on(source);
+        }
+        self.poll.registered = count;
     }
 
     /// Frees all wait nodes of a task that is not resumed any more. Who waits behind it for what it was woken for is
@@ -180,6 +206,22 @@ impl<P: Platform> Cx<'_, P> {
         }
     }
 
+    /// Wakes a waiter of each source that is ready.
+    #[cold]
+    pub(crate) fn pass_everything_on(&mut self) {
+        for socket in 0..self.sockets.capacity() {
+            self.pass_on(Source::readable(socket));
+            self.pass_on(Source::writable(socket));
+        }
+        for timer in 0..self.timers.capacity() {
+            self.pass_on(Source::expired(timer));
+        }
+        for source in 0..self.sources.capacity() {
+            self.pass_on(Source::raised(source));
+        }
+        self.pass_on(Source::ROOM);
+    }
+
     /// A socket slot or a descriptor has become free, or accepting may be tried again.
     pub(crate) fn make_room(&mut self) {
         self.state.accept_again = None;
@@ -192,9 +234,10 @@ impl<P: Platform> Cx<'_, P> {
     /// Puts all listeners back in the queue whose handlers had to wait for room.
     fn requeue_listeners(&mut self) {
         for index in 0..self.sockets.capacity() {
-            let listening = self.sockets.slot_at(index).is_some_and(|slot| {
-                slot.waiters().has_handler() && slot.value().phase == Phase::Listening
-            });
+            let listening = self
+                .sockets
+                .slot_at(index)
+                .is_some_and(|slot| slot.waiters().has_handler() && slot.value().phase == Phase::Listening);
             if listening {
                 self.queue_news(index);
             }

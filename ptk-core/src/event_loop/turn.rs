@@ -22,7 +22,7 @@ use crate::table::HandleTableView;
 use crate::task::Tasks;
 use crate::task_set::TaskSet;
 use crate::time::Instant;
-use crate::wait::{Nodes, Source};
+use crate::wait::{NodeId, Nodes, Source};
 
 impl<P: Platform> Cx<'_, P> {
     pub(super) fn turn<S: TaskSet<P>>(&mut self, set: &mut S, may_sleep: bool) -> Result<bool, Error> {
@@ -50,17 +50,29 @@ impl<P: Platform> Cx<'_, P> {
             return Err(Error::NotOpen);
         }
         self.state.set_len = Some(S::LEN as u16);
-        if let Some(task) = self.state.running.take() {
-            // It panicked in an earlier turn, and somebody caught that.
-            self.end_task(usize::from(task));
-            self.state.counters.0.failed_tasks += 1;
-        }
+        self.clear_up_after_panic();
         if !self.state.started {
             for index in 0..S::LEN {
                 self.start(index)?;
             }
+            self.state.started = true;
         }
         Ok(())
+    }
+
+    /// Ends the task, or goes on with the handler, that panicked in an earlier turn, if somebody caught that.
+    fn clear_up_after_panic(&mut self) {
+        if let Some(task) = self.state.running {
+            self.end_task(usize::from(task));
+        }
+        if let Some(handle) = self.state.telling.take() {
+            self.state.counters.0.failed_handlers += 1;
+            // What else was to be told went with the turn.
+            self.state.raised = true;
+            if self.has_handler(handle) {
+                self.tell_what_is_ready(handle);
+            }
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -226,7 +238,10 @@ impl<P: Platform> Cx<'_, P> {
         }
         self.state.counters.0.events += 1;
         self.poll = Resume::handler();
-        if let Err(error) = set.event(self, handle, event) {
+        self.state.telling = Some(handle);
+        let result = set.event(self, handle, event);
+        self.state.telling = None;
+        if let Err(error) = result {
             self.state.counters.0.failed_handlers += 1;
             self.fail(error);
             note!(warn, "a handler failed: {}", error.code());
@@ -237,9 +252,10 @@ impl<P: Platform> Cx<'_, P> {
     /// Resumes each task that is ready now, once.
     fn run_ready<S: TaskSet<P>>(&mut self, set: &mut S) {
         for _ in 0..self.tasks.ready_len() {
-            let Some(index) = self.tasks.next_ready() else { return };
+            let Some(index) = self.tasks.next_ready() else { break };
             self.resume(set, index);
         }
+        self.state.put_back = NodeId::NONE;
     }
 
     #[inline]
@@ -278,7 +294,7 @@ impl<P: Platform> Cx<'_, P> {
         let Some(slot) = self.tasks.slots.get_mut(index) else { return };
         match result {
             Poll::Pending if !slot.is_doomed() => {
-                if !fresh && !self.poll.has_progressed() {
+                if !fresh && self.poll.was_woken() && !self.poll.has_progressed() {
                     self.state.counters.0.spurious_wakes += 1;
                 }
                 if self.state.tracks_waits {
@@ -319,11 +335,13 @@ impl<P: Platform> Sink for Collector<'_, P> {
     fn socket(&mut self, token: Handle, readiness: Readiness) {
         let Some(slot) = self.sockets.slot_mut(token) else { return };
         let value = slot.value_mut();
+        // Platforms may report what was there before: that is no news.
+        let fresh = readiness.without(value.ready);
         value.ready = value.ready.with(readiness);
         let readers = slot.waiters();
         if readers.has_handler() {
             let value = slot.value_mut();
-            value.news = value.news.with(readiness);
+            value.news = value.news.with(fresh);
             queue_news(self.news_links, self.news, token.index());
             return;
         }

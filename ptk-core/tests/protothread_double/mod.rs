@@ -9,7 +9,7 @@ use ptk_core::{Duration, Instant};
 
 /// What happened, in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Call {
+pub(crate) enum Call {
     /// An operation was polled; whether for the first time, and under how many scopes.
     Polled { name: &'static str, fresh: bool, depth: u8 },
     /// A scope was closed.
@@ -25,51 +25,45 @@ pub enum Call {
 }
 
 /// The context.
-pub struct Double {
+pub(crate) struct Double {
     control: Control,
     now: Instant,
     order: u32,
     ready: Vec<&'static str>,
     /// What happened.
-    pub calls: Vec<Call>,
+    pub(crate) calls: Vec<Call>,
 }
 
 impl Double {
     /// A context in which nothing is ready, and the first poll is fresh.
-    pub fn new() -> Self {
-        Double {
-            control: Control::root(true),
-            now: Instant::ORIGIN,
-            order: 0,
-            ready: Vec::new(),
-            calls: Vec::new(),
-        }
+    pub(crate) fn new() -> Self {
+        Double { control: Control::root(true), now: Instant::ORIGIN, order: 0, ready: Vec::new(), calls: Vec::new() }
     }
 
     /// Polls a body as a loop polls a task: fresh once, and from the root each time.
-    pub fn poll<T>(&mut self, body: impl FnOnce(&mut Self) -> Poll<T>) -> Poll<T> {
+    pub(crate) fn poll<T>(&mut self, body: impl FnOnce(&mut Self) -> Poll<T>) -> Poll<T> {
         let polled = body(self);
         self.control = Control::root(false);
         polled
     }
 
     /// Makes the next poll start its body anew.
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         self.control = Control::root(true);
     }
 
     /// The next evaluation of operation `name` is ready.
-    pub fn allow(&mut self, name: &'static str) {
+    pub(crate) fn allow(&mut self, name: &'static str) {
         self.ready.push(name);
     }
 
     /// Moves the clock.
-    pub fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         self.now += time;
     }
 
     /// An operation that is ready when the test has allowed it.
-    pub fn op(&mut self, name: &'static str) -> Poll<()> {
+    pub(crate) fn op(&mut self, name: &'static str) -> Poll<()> {
         let Control { scope, fresh } = self.control;
         self.calls.push(Call::Polled { name, fresh, depth: scope.depth() });
         match self.ready.iter().position(|ready| *ready == name) {
@@ -82,23 +76,23 @@ impl Double {
     }
 
     /// The same with a value.
-    pub fn give<T>(&mut self, name: &'static str, value: T) -> Poll<T> {
+    pub(crate) fn give<T>(&mut self, name: &'static str, value: T) -> Poll<T> {
         self.op(name).map(|()| value)
     }
 
     /// Notes that a body came along.
-    pub fn note(&mut self, what: i64) {
+    pub(crate) fn note(&mut self, what: i64) {
         self.calls.push(Call::Note(what));
     }
 
     /// The names of what was polled since the last call.
-    pub fn polled(&mut self) -> Vec<&'static str> {
+    pub(crate) fn polled(&mut self) -> Vec<&'static str> {
         let calls = std::mem::take(&mut self.calls);
         calls.iter().filter_map(|call| if let Call::Polled { name, .. } = call { Some(*name) } else { None }).collect()
     }
 
     /// The notes since the last call.
-    pub fn notes(&mut self) -> Vec<i64> {
+    pub(crate) fn notes(&mut self) -> Vec<i64> {
         let calls = std::mem::take(&mut self.calls);
         calls.iter().filter_map(|call| if let Call::Note(what) = call { Some(*what) } else { None }).collect()
     }
@@ -137,6 +131,6 @@ impl Context for Double {
 }
 
 /// A millisecond, and more of them.
-pub fn ms(count: u64) -> Duration {
+pub(crate) fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }

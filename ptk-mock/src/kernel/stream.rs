@@ -103,12 +103,11 @@ impl Stream {
         }
     }
 
-    /// The connection has failed, or a reset has arrived: what has not been sent is lost, what has arrived is not. Behind an
-    /// end of the peer's data, a receive goes on to see that end.
+    /// The connection has failed, or a reset has arrived: what has not been sent is lost, what has arrived is not.
     pub(crate) fn fail(&mut self, error: Error) {
         self.phase = Phase::Over;
         self.peer = None;
         self.outgoing.clear();
-        self.error = (!self.end_arrived).then_some(error);
+        self.error = Some(error);
     }
 }

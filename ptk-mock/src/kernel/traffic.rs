@@ -1,10 +1,7 @@
 //! What flows on a connection: bytes, ends and resets.
 
-use std::mem;
-
 use ptk_core::{Close, Error, Half, Readiness, Received, Rest};
 
-use super::ready::{Signal, Source};
 use super::stream::{Owner, Phase, Stream};
 use super::{Kernel, StreamId};
 
@@ -101,8 +98,6 @@ impl Kernel {
         }
         stream.owner = Owner::Nobody;
         stream.ended = true;
-        let signal = mem::replace(&mut stream.signal, Signal::new(Readiness::ALL));
-        signal.forget(Source::Stream(id), &mut self.ready);
         self.pump(id);
     }
 
@@ -130,7 +125,6 @@ impl Kernel {
         }
         settle(stream, peer);
         self.let_go(id);
-        self.let_go(peer_id);
         self.refresh(id);
         self.refresh(peer_id);
     }

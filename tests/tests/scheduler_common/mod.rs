@@ -1,6 +1,6 @@
 //! What the tests of the scheduler share: a world that can report events for nothing, and tasks that are closures.
 
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
@@ -60,6 +60,10 @@ impl Platform for World {
         self.mock.wait(until, sink)
     }
 
+    fn next_deadline(&mut self) -> Option<Instant> {
+        self.mock.next_deadline()
+    }
+
     fn port(&self) -> Option<&EventPortView> {
         self.mock.port()
     }
@@ -80,12 +84,7 @@ impl Platform for World {
         self.mock.open_listener(address, options, token)
     }
 
-    fn accept(
-        &mut self,
-        listener: &mut Self::Socket,
-        options: &Options,
-        token: Handle,
-    ) -> Result<Self::Socket, Error> {
+    fn accept(&mut self, listener: &mut Self::Socket, options: &Options, token: Handle) -> Result<Self::Socket, Error> {
         self.mock.accept(listener, options, token)
     }
 
@@ -237,7 +236,11 @@ pub fn connect_to(event_loop: &mut Loop, listener: TcpListener, client: TcpSocke
         cx.detach(server).unwrap();
         Poll::Ready(Ok(()))
     });
-    let mut set = steps([connect, accept]);
+    let mut tasks: [Step<'_>; 16] = std::array::from_fn(|_| idle());
+    tasks[0] = connect;
+    tasks[1] = accept;
+    // A set as large as the loop: the tasks that a test starts afterwards are among its numbers.
+    let mut set = steps(tasks);
     start_all(event_loop, 2);
     event_loop.run(&mut set).unwrap();
     drop(set);

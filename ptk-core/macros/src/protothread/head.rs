@@ -2,17 +2,15 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
+use syn::Expr;
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::Expr;
 
 use super::lower::{Lower, Rest, Then, place_name, slot_name};
 use super::syntax::{expr_waits, is_compound, is_flow, is_place, is_settled, nothing, waits_in};
 
-const BEFORE: &str =
-    "this stands before a wait of its statement and would be evaluated again at each resume: give the wait a statement of its own";
-const SECOND: &str =
-    "a second wait in one statement: what the first one gave does not survive it, so keep that in a field of `self` first";
+const BEFORE: &str = "this stands before a wait of its statement and would be evaluated again at each resume: give the wait a statement of its own";
+const SECOND: &str = "a second wait in one statement: what the first one gave does not survive it, so keep that in a field of `self` first";
 const UNSUPPORTED: &str = "an expression of this kind cannot wait: give the wait a statement of its own";
 
 impl<'m> Lower<'m> {

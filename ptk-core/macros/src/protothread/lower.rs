@@ -14,6 +14,8 @@ use super::plain::Plain;
 use super::syntax::{expr_waits, is_flow, leaves, stmt_leaves, stmt_waits};
 use crate::errors::Errors;
 
+const COMES_BACK: &str = "the `else` of a `let` must leave: with `return`, `break`, `continue` or a panic";
+
 /// Where control goes with the value of some code.
 #[derive(Clone, Copy)]
 pub(super) enum Then {
@@ -25,8 +27,8 @@ pub(super) enum Then {
     Discard(LabelId),
     /// The label takes the value.
     Value(LabelId),
-    /// Nowhere: the code goes elsewhere by itself.
-    Diverge,
+    /// Nowhere: the code goes elsewhere by itself, or the author hears of it here.
+    Diverge(Span),
 }
 
 /// A loop or labelled block that was taken apart.
@@ -200,7 +202,12 @@ impl<'m> Lower<'m> {
                 let value = value.unwrap_or_else(|| quote!(()));
                 self.jump(label, Some(value))
             }
-            Then::Diverge => value.map(never).unwrap_or_default(),
+            Then::Diverge(otherwise) => {
+                if value.is_none() {
+                    self.errors.push(otherwise, COMES_BACK);
+                }
+                value.map(never).unwrap_or_default()
+            }
         }
     }
 
@@ -283,6 +290,9 @@ impl<'m> Lower<'m> {
 
     /// Lowers the expression at the end of a block, whose value goes where `then` says.
     pub(super) fn tail(&mut self, code: &Expr, then: Then) -> TokenStream {
+        if let Some(statements) = bare_block(code) {
+            return self.scope(statements, then);
+        }
         self.with_header(
             code.clone(),
             Box::new(move |this, code| {
@@ -329,13 +339,21 @@ impl<'m> Lower<'m> {
         let (_, code) = local.init.as_ref()?.diverge.as_ref()?;
         let Expr::Block(block) = &**code else { return None };
         let code = if expr_waits(code) {
-            self.scope(&block.block.stmts, Then::Diverge)
+            self.scope(&block.block.stmts, Then::Diverge(block.block.brace_token.span.close()))
         } else {
             let block = self.plain((**code).clone());
             return Some(quote!(else #block));
         };
         Some(quote!(else { #code }))
     }
+}
+
+/// The statements of a block whose braces only group: as an argument of what follows, rustc would call them unnecessary.
+fn bare_block(code: &Expr) -> Option<&[Stmt]> {
+    let Expr::Block(code) = code else { return None };
+    let bare = code.label.is_none() && code.attrs.is_empty();
+    let has_items = code.block.stmts.iter().any(|statement| matches!(statement, Stmt::Item(_)));
+    (bare && !has_items).then_some(&code.block.stmts)
 }
 
 /// Asserts that what `patterns` bind has no destructor, if one of the statements behind them waits. Naming a local

@@ -6,7 +6,6 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, FnArg, ImplItemFn, Pat, ReturnType, Type};
 
-
 use crate::errors::Errors;
 
 /// A method with the attribute.
@@ -61,32 +60,39 @@ impl Method {
 
     /// The state's place, so that errors about it show the code at `span`.
     pub(super) fn state_at(&self, span: Span) -> TokenStream {
-        map_tokens(self.state.to_token_stream(), &|mut token| {
-            token.set_span(token.span().located_at(span));
-            token
-        })
+        located_at(self.state.to_token_stream(), span)
     }
 
     /// The state's place in `this` instead of `self`.
     pub(super) fn state_of(&self, this: &Ident) -> TokenStream {
-        map_tokens(self.state.to_token_stream(), &|token| match token {
-            TokenTree::Ident(name) if name == "self" => TokenTree::Ident(this.clone()),
-            token => token,
-        })
+        with_self(self.state.to_token_stream(), &this.to_token_stream())
     }
 }
 
-/// Applies `change` to each token, and to the delimiters of each group after its content.
-fn map_tokens(tokens: TokenStream, change: &dyn Fn(TokenTree) -> TokenTree) -> TokenStream {
-    let one = |token| match token {
+/// `place` in `this` instead of `self`.
+fn with_self(place: TokenStream, this: &TokenStream) -> TokenStream {
+    let replace = |token| match token {
+        TokenTree::Ident(name) if name == "self" => this.clone(),
         TokenTree::Group(group) => {
-            let mut mapped = Group::new(group.delimiter(), map_tokens(group.stream(), change));
-            mapped.set_span(group.span());
-            change(TokenTree::Group(mapped))
+            let mut replaced = Group::new(group.delimiter(), with_self(group.stream(), this));
+            replaced.set_span(group.span());
+            TokenTree::Group(replaced).into()
         }
-        token => change(token),
+        token => TokenStream::from(token),
     };
-    tokens.into_iter().map(one).collect()
+    place.into_iter().map(replace).collect()
+}
+
+/// `code` with the names it has, shown at `span`.
+fn located_at(code: TokenStream, span: Span) -> TokenStream {
+    let locate = |mut token: TokenTree| {
+        if let TokenTree::Group(group) = &token {
+            token = TokenTree::Group(Group::new(group.delimiter(), located_at(group.stream(), span)));
+        }
+        token.set_span(token.span().located_at(span));
+        token
+    };
+    code.into_iter().map(locate).collect()
 }
 
 fn check_signature(function: &ImplItemFn, errors: &mut Errors) {
@@ -98,11 +104,14 @@ fn check_signature(function: &ImplItemFn, errors: &mut Errors) {
         errors.push(keyword.span(), "a protothread is no `const fn`: it runs when a loop resumes it");
     }
     if signature.receiver().is_none() {
-        errors.push(signature.ident.span(), "a protothread is a method: it needs `&mut self`, whose fields survive its waits");
+        errors.push(
+            signature.ident.span(),
+            "a protothread is a method: it needs `&mut self`, whose fields survive its waits",
+        );
     }
 }
 
-/// The attribute's argument, or `self.pt` with the receiver's own `self`, which is the author's even inside a macro.
+/// The attribute's argument, or `self.pt`, with the receiver's own `self`: that of the body, whatever macro wrote which.
 fn state_place(attribute: TokenStream, function: &ImplItemFn, errors: &mut Errors) -> Expr {
     let this = function.sig.receiver().map(|receiver| receiver.self_token.to_token_stream());
     let this = this.unwrap_or_else(|| quote!(self));
@@ -110,7 +119,7 @@ fn state_place(attribute: TokenStream, function: &ImplItemFn, errors: &mut Error
         return default_state(function, &this);
     }
     match syn::parse2::<Expr>(attribute) {
-        Ok(place) if is_place_in_self(&place) => place,
+        Ok(place) if is_place_in_self(&place) => Expr::Verbatim(with_self(place.to_token_stream(), &this)),
         Ok(other) => {
             errors.push(other.span(), "expected the place of the state in `self`, such as `self.pt`");
             default_state(function, &this)
@@ -147,4 +156,3 @@ fn context_name(function: &ImplItemFn) -> Option<Ident> {
         _ => None,
     })
 }
-

@@ -52,7 +52,10 @@ impl Operation {
     /// Reads the arguments of `wait!`.
     pub(super) fn of(wait: &Macro) -> syn::Result<Self> {
         if wait.tokens.is_empty() {
-            return Err(syn::Error::new(wait.path.span(), "`wait!` needs an operation: an expression of type `Poll<_>`"));
+            return Err(syn::Error::new(
+                wait.path.span(),
+                "`wait!` needs an operation: an expression of type `Poll<_>`",
+            ));
         }
         let operation = wait.parse_body::<Operation>()?;
         operation.check_deadlines()?;
@@ -124,7 +127,10 @@ impl Operand {
         let span = invocation.path.span();
         let operands = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(invocation.tokens.clone())?;
         if !(2..=WIDEST).contains(&operands.len()) {
-            return Err(syn::Error::new(span, format!("`first!` takes two to eight operations, not {}", operands.len())));
+            return Err(syn::Error::new(
+                span,
+                format!("`first!` takes two to eight operations, not {}", operands.len()),
+            ));
         }
         let operands = operands.into_iter().map(Operand::of).collect::<syn::Result<_>>()?;
         Ok(Operand::First { path: invocation.path.clone(), operands })
@@ -132,8 +138,8 @@ impl Operand {
 
     fn sleep(invocation: &Macro) -> syn::Result<Self> {
         let span = invocation.path.span();
-        let after = syn::parse2(invocation.tokens.clone())
-            .map_err(|_| syn::Error::new(span, "`sleep!` takes one duration"))?;
+        let after =
+            syn::parse2(invocation.tokens.clone()).map_err(|_| syn::Error::new(span, "`sleep!` takes one duration"))?;
         Ok(Operand::Sleep { path: invocation.path.clone(), after })
     }
 

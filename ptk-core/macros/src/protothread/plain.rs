@@ -73,7 +73,9 @@ impl<'l, 'm> Plain<'l, 'm> {
         let line = local.line;
         self.lower.errors.push(
             span,
-            format!("`{name}` does not survive a wait{why}: keep it in a field of `self` (it is a local of line {line})"),
+            format!(
+                "`{name}` does not survive a wait{why}: keep it in a field of `self` (it is a local of line {line})"
+            ),
         );
     }
 

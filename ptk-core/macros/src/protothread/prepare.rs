@@ -6,11 +6,14 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, BinOp, Block, Expr, ExprForLoop, ExprMacro, Item, Macro, Pat, Stmt, parse_quote};
+use syn::{
+    Attribute, BinOp, Block, Expr, ExprForLoop, ExprMacro, Item, Macro, Pat, Stmt, parse_quote, parse_quote_spanned,
+};
 
+use super::at;
 use super::method::Method;
 use super::operation::Operation;
-use super::syntax::{self, Suspension, expr_waits, is_flow, let_patterns, nothing, waits_in};
+use super::syntax::{self, Suspension, expr_waits, is_flow, let_patterns, nothing};
 use crate::errors::Errors;
 
 /// The body of `method`, ready for lowering.
@@ -31,7 +34,8 @@ const GUARD: &str = "a match guard cannot wait: wait before the `match`, or in t
 const CHAIN: &str = "only the first condition of a let chain can wait: nest the `if`s";
 const NESTED: &str = "the operation of a wait cannot itself wait: give each wait a statement";
 const ARGUMENT: &str = "another macro's arguments cannot wait: wait first, and pass the value";
-const FOR: &str = "the iterator of this `for` would be lost at the wait: keep it in a field and write `for .. in &mut self.field`";
+const FOR: &str =
+    "the iterator of this `for` would be lost at the wait: keep it in a field and write `for .. in &mut self.field`";
 const CFG: &str = "`#[cfg]` on code that waits: put it on the whole method";
 const ATTRIBUTE: &str = "an attribute on control flow that waits would be lost: put it on the method";
 const CONTEXT: &str = "a body that waits needs a context: a first parameter such as `cx: &mut Cx<'_, P>`";
@@ -94,7 +98,10 @@ impl Prepare<'_> {
             return self.lost_iterator(code);
         }
         let (label, pattern, body) = (&code.label, &code.pat, &code.body);
-        parse_quote!(#label while let ::core::option::Option::Some(#pattern) = ::core::iter::Iterator::next(#iterator) #body)
+        let at = at(iterator.expr.span());
+        parse_quote_spanned! {at=>
+            #label while let ::core::option::Option::Some(#pattern) = ::core::iter::Iterator::next(#iterator) #body
+        }
     }
 
     /// Reports the loop, and stands in for it with one whose body is looked at all the same.
@@ -104,33 +111,23 @@ impl Prepare<'_> {
         parse_quote!(#label while let #pattern = () #body)
     }
 
-    /// In a chain with a `let`, only the first condition can wait; no error if there is none, or no chain.
-    fn check_chain(&mut self, condition: &Expr) {
-        if let_patterns(condition).is_empty() {
-            return;
-        }
-        for later in syntax::chain(condition).into_iter().skip(1) {
-            waits_in(later).into_iter().for_each(|wait| self.errors.push(wait, CHAIN));
-        }
-    }
-
+    /// In a chain with a `let`, only the first condition can wait. Its `&&`s are no operators but parts of the `if`.
     fn condition(&mut self, condition: &mut Expr) {
-        self.check_chain(condition);
         if let_patterns(condition).is_empty() {
-            self.visit_expr_mut(condition);
-        } else {
-            // The `&&`s of a chain stay: they are no expressions but parts of the `if`.
-            self.visit_chain(condition);
+            return self.visit_expr_mut(condition);
         }
+        let Expr::Binary(code) = condition else { return self.visit_expr_mut(condition) };
+        self.condition_in_chain(&mut code.left);
+        self.refusing(CHAIN, |this| this.condition_in_chain(&mut code.right));
     }
 
-    fn visit_chain(&mut self, condition: &mut Expr) {
+    fn condition_in_chain(&mut self, condition: &mut Expr) {
         match condition {
             Expr::Binary(code) if matches!(code.op, BinOp::And(_)) => {
-                self.visit_chain(&mut code.left);
-                self.visit_chain(&mut code.right);
+                self.condition_in_chain(&mut code.left);
+                self.refusing(CHAIN, |this| this.condition_in_chain(&mut code.right));
             }
-            code => self.visit_expr_mut(code),
+            condition => self.visit_expr_mut(condition),
         }
     }
 
@@ -153,7 +150,9 @@ impl Prepare<'_> {
     /// `a && wait!(b)` as an `if`, and `a || wait!(b)`: the right side is evaluated only on one side of a branch.
     fn rewritten(&mut self, code: &Expr) -> Option<Expr> {
         match code {
-            Expr::ForLoop(code) if self.refusal.is_none() && syntax::block_waits(&code.body) => Some(self.for_loop(code)),
+            Expr::ForLoop(code) if self.refusal.is_none() && syntax::block_waits(&code.body) => {
+                Some(self.for_loop(code))
+            }
             Expr::Binary(code) if expr_waits(&code.right) => {
                 let (left, right) = (&code.left, &code.right);
                 match code.op {

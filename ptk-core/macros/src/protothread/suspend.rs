@@ -30,7 +30,8 @@ impl<'m> Lower<'m> {
                 return rest(self, code);
             }
         };
-        let wait = Wait { span, context, label };
+        let value = invocation.delimiter.span().join();
+        let wait = Wait { span, value, context, label };
         let arm = operation.timeout.as_ref().map(|timeout| self.start_clock(&wait, timeout));
         let jump = self.jump(label, None);
         self.begin_at(label, |this| {
@@ -79,7 +80,7 @@ impl<'m> Lower<'m> {
     /// What stands in the place of the wait: a `match` whose pending arm leaves the method, so the value may borrow what
     /// it likes.
     fn value(&mut self, wait: &Wait, operation: &Operation) -> TokenStream {
-        let (context, at) = (&wait.context, at(wait.span));
+        let (context, at) = (&wait.context, at(wait.value));
         let operand = self.poll(wait, &operation.operand);
         let failed = failed(wait.span);
         let value = match operation.timeout {
@@ -158,9 +159,10 @@ impl<'m> Lower<'m> {
         let span = path.span();
         let polled: Vec<_> = operands.iter().map(|operand| self.poll(wait, operand)).collect();
         let fork = Fork { context: &wait.context, at: at(span), count: polled.len() };
-        let all = polled.iter().enumerate().rev().fold(fork.undecided(), |next, (ordinal, operand)| {
-            fork.operand(ordinal, operand, &failed(span), &next)
-        });
+        let all =
+            polled.iter().enumerate().rev().fold(fork.undecided(), |next, (ordinal, operand)| {
+                fork.operand(ordinal, operand, &failed(span), &next)
+            });
         let (context, at) = (&wait.context, at(span));
         quote_spanned!(at=> match ::ptk_core::__rt::Context::control(#context) { __fork => #all })
     }
@@ -168,7 +170,10 @@ impl<'m> Lower<'m> {
 
 /// A `wait!` that is being written.
 struct Wait {
+    /// The macro's name.
     span: Span,
+    /// Its parentheses, behind which rustc may suggest to append something.
+    value: Span,
     context: TokenStream,
     label: LabelId,
 }

@@ -64,7 +64,7 @@ fn wait_labels(lowered: &Lowered) -> impl Iterator<Item = &Label> {
 
 fn body(method: &Method, lowered: &Lowered) -> TokenStream {
     let site = Span::mixed_site();
-    let (items, slots, enter) = (&lowered.items, slots(lowered), enter(method));
+    let (items, slots, enter) = (&lowered.items, slots(lowered), enter(method, lowered));
     let [block] = &*lowered.blocks else {
         let arms = arms(lowered);
         let macros = &lowered.macros;
@@ -91,10 +91,11 @@ fn body(method: &Method, lowered: &Lowered) -> TokenStream {
 }
 
 /// Takes the state. A body without a wait and without a context has none to ask whether it begins anew.
-fn enter(method: &Method) -> TokenStream {
+fn enter(method: &Method, lowered: &Lowered) -> TokenStream {
     let place = &method.state;
+    let waits = Literal::usize_unsuffixed(wait_labels(lowered).count());
     match &method.context {
-        Some(context) => quote!(::ptk_core::__rt::enter(&mut #place, #context)),
+        Some(context) => quote!(::ptk_core::__rt::enter(&mut #place, #context, #waits)),
         None => quote!(::ptk_core::__rt::ResumePoint::take(&mut #place)),
     }
 }

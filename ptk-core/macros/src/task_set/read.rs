@@ -72,7 +72,9 @@ impl Set {
         let options = FieldOptions::read(&field.attrs, errors);
         let member = match field.ident {
             Some(name) => Member::Named(name),
-            None => Member::Unnamed(Index { index: u32::try_from(position).unwrap_or(u32::MAX), span: field.ty.span() }),
+            None => {
+                Member::Unnamed(Index { index: u32::try_from(position).unwrap_or(u32::MAX), span: field.ty.span() })
+            }
         };
         match options.role {
             Role::Skipped => {}

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Generics, Member, parse_quote};
+use syn::{Generics, Member, Type, parse_quote};
 
 use super::read::{Set, Tasks};
 
@@ -57,7 +57,8 @@ impl Names {
     }
 }
 
-/// The struct's parameters, with the platform, and with what each field must be.
+/// The struct's parameters, with the platform, and with what a field must be whose type is a parameter. A bound on another
+/// type would hide its outputs from the compiler, which then fit no `done`.
 fn bounds(set: &Set, names: &Names) -> Generics {
     let mut generics = set.generics.clone();
     if set.platform.is_none() {
@@ -65,17 +66,19 @@ fn bounds(set: &Set, names: &Names) -> Generics {
         generics.params.push(parse_quote!(#platform: ::ptk_core::Platform));
     }
     let protothread = names.protothread();
+    let parameters: Vec<_> = set.generics.type_params().map(|parameter| parameter.ident.clone()).collect();
     let clause = generics.make_where_clause();
     for tasks in &set.tasks {
-        let ty = &tasks.ty;
-        let bound = match tasks.done {
-            Some(_) => quote_spanned!(ty.span()=> #ty: #protothread),
-            None => {
-                let (platform, shared) = (&names.platform, &names.shared);
-                quote_spanned!(ty.span()=> #ty: ::ptk_core::Protothread<#platform, #shared, Output: ::ptk_core::TaskOutput>)
-            }
-        };
-        clause.predicates.push(parse_quote!(#bound));
+        let (ty, at) = (&tasks.ty, tasks.ty.span());
+        let is_parameter = matches!(ty, Type::Path(path) if parameters.iter().any(|name| path.path.is_ident(name)));
+        if !is_parameter {
+            continue;
+        }
+        clause.predicates.push(parse_quote!(#ty: #protothread));
+        if tasks.done.is_none() {
+            let bound = quote_spanned!(at=> <#ty as #protothread>::Output: ::ptk_core::TaskOutput);
+            clause.predicates.push(parse_quote!(#bound));
+        }
     }
     generics
 }
@@ -103,7 +106,8 @@ fn poll(set: &Set, names: &Names) -> TokenStream {
         let done = done(tasks, names);
         let find = find(tasks, left, quote!(get_mut), quote!(&mut self.#member));
         let skip = skip(tasks, left);
-        quote! {
+        let at = Span::mixed_site().located_at(ty.span());
+        quote_spanned! {at=>
             if let ::core::option::Option::Some(task) = #find {
                 return match <#ty as #protothread>::run(task, #cx, #shared) {
                     ::core::task::Poll::Ready(output) => ::core::task::Poll::Ready(#done),
@@ -153,11 +157,13 @@ fn instance(tasks: &Tasks, left: &Ident) -> TokenStream {
 fn done(tasks: &Tasks, names: &Names) -> TokenStream {
     let Names { cx, left, .. } = names;
     let instance = instance(tasks, left);
+    let at = Span::mixed_site().located_at(tasks.ty.span());
+    let this = Ident::new("self", Span::call_site());
     let output = match &tasks.done {
-        Some(path) => quote!(#path(self, #instance, output, #cx)),
-        None => quote!(output),
+        Some(path) => quote_spanned!(at=> #path(#this, #instance, output, #cx)),
+        None => quote_spanned!(at=> output),
     };
-    quote!(::ptk_core::TaskOutput::into_result(#output))
+    quote_spanned!(at=> ::ptk_core::TaskOutput::into_result(#output))
 }
 
 fn inspect(set: &Set, names: &Names) -> TokenStream {
@@ -168,7 +174,8 @@ fn inspect(set: &Set, names: &Names) -> TokenStream {
         let (instance, name) = (instance(tasks, left), name_of(member));
         let find = find(tasks, left, quote!(get), quote!(&self.#member));
         let skip = skip(tasks, left);
-        quote! {
+        let at = Span::mixed_site().located_at(ty.span());
+        quote_spanned! {at=>
             if let ::core::option::Option::Some(task) = #find {
                 return ::ptk_core::Suspended::of(#name, #instance, &<#ty as #protothread>::RUN_INFO, task);
             }
@@ -217,7 +224,10 @@ fn numbers(set: &Set) -> TokenStream {
             && field != "len"
         {
             let constant = Ident::new(&field.unraw().to_string().to_uppercase(), field.span());
-            let text = format!("The number of the {}task in the field `{field}`.", if tasks.length.is_some() { "first " } else { "" });
+            let text = format!(
+                "The number of the {}task in the field `{field}`.",
+                if tasks.length.is_some() { "first " } else { "" }
+            );
             numbers.extend(quote! {
                 #[doc = #text]
                 #[allow(dead_code, non_upper_case_globals)]

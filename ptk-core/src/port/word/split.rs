@@ -22,7 +22,7 @@ impl Atomic for Split {
     const NEW: Self = Split { head: AtomicU32::new(0), value: AtomicU32::new(0) };
 
     fn load(&self) -> State {
-        let head = self.head.load(Ordering::Acquire);
+        let head = self.head.load(Ordering::SeqCst);
         unpack(head, self.value.load(Ordering::Relaxed))
     }
 
@@ -36,8 +36,8 @@ impl Atomic for Split {
         loop {
             let next = change(unpack(head, 0))?;
             self.value.store(next.value, Ordering::Relaxed);
-            // Release: what the raiser wrote before is visible to who takes the event.
-            match self.head.compare_exchange_weak(head, pack(next), Ordering::Release, Ordering::Relaxed) {
+            // Also a release: what the raiser wrote before is visible to who takes the event.
+            match self.head.compare_exchange_weak(head, pack(next), Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(now) => head = now,
             }
@@ -46,7 +46,7 @@ impl Atomic for Split {
 
     fn take(&self) -> State {
         let generation = 0xffff << 16;
-        let head = self.head.fetch_and(generation, Ordering::Acquire);
+        let head = self.head.fetch_and(generation, Ordering::SeqCst);
         unpack(head, self.value.load(Ordering::Relaxed))
     }
 }

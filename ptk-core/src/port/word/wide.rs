@@ -19,7 +19,7 @@ impl Atomic for Wide {
     const NEW: Self = Wide(AtomicU64::new(0));
 
     fn load(&self) -> State {
-        unpack(self.0.load(Ordering::Acquire))
+        unpack(self.0.load(Ordering::SeqCst))
     }
 
     fn store(&self, state: State) {
@@ -30,8 +30,8 @@ impl Atomic for Wide {
         let mut bits = self.0.load(Ordering::Relaxed);
         loop {
             let next = pack(change(unpack(bits))?);
-            // Release: what the raiser wrote before is visible to who takes the event.
-            match self.0.compare_exchange_weak(bits, next, Ordering::Release, Ordering::Relaxed) {
+            // Also a release: what the raiser wrote before is visible to who takes the event.
+            match self.0.compare_exchange_weak(bits, next, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(now) => bits = now,
             }
@@ -40,6 +40,6 @@ impl Atomic for Wide {
 
     fn take(&self) -> State {
         let generation = 0xffff << 48;
-        unpack(self.0.fetch_and(generation, Ordering::Acquire))
+        unpack(self.0.fetch_and(generation, Ordering::SeqCst))
     }
 }

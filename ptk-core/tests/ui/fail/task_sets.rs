@@ -1,7 +1,4 @@
-#[path = "../body.rs"]
-mod body;
 
-use body::*;
 use ptk_core::*;
 
 #[derive(TaskSet)]

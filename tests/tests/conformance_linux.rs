@@ -1,0 +1,3 @@
+//! Linux against every behaviour.
+
+ptk_tests::conformance!(ptk_tests::linux::LinuxBackend);

@@ -1,0 +1,3 @@
+//! The simulator against every behaviour.
+
+ptk_tests::conformance!(ptk_tests::mock::MockBackend);
