@@ -143,9 +143,12 @@ fn sockets(event_loop: &Loop) -> (usize, usize) {
 
 #[test]
 fn a_connect_that_fails_or_is_given_up_leaves_no_socket() {
-    for (script, to, outcome) in
-        [(0, REFUSED, None), (1, REFUSED, None), (1, FULL, Some(Err(Error::TimedOut))), (2, FULL, Some(Err(Error::TimedOut)))]
-    {
+    for (script, to, outcome) in [
+        (0, REFUSED, None),
+        (1, REFUSED, None),
+        (1, FULL, Some(Err(Error::TimedOut))),
+        (2, FULL, Some(Err(Error::TimedOut))),
+    ] {
         let (mut event_loop, used) = world();
         let mut set = [Body::new(script, [to; 2])];
         event_loop.turn_now(&mut set).unwrap();

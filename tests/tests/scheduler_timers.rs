@@ -163,14 +163,14 @@ fn event_loop_turn(fired: &Cell<u32>) -> u32 {
 #[test]
 fn a_timer_that_is_started_again_has_only_its_new_deadline_and_drops_the_old_expiry() {
     let mut event_loop = open_loop();
+    let mut set = steps([idle()]);
+    event_loop.turn_now(&mut set).unwrap();
     let timer = event_loop.cx().timer().unwrap();
     event_loop.cx().start_timer(timer, ms(5)).unwrap();
     event_loop.cx().start_timer(timer, ms(9)).unwrap();
     assert_eq!(event_loop.next_deadline(), Some(at(9)));
     event_loop.cx().start_timer(timer, ms(3)).unwrap();
     assert_eq!(event_loop.next_deadline(), Some(at(3)));
-    let mut set = steps([idle()]);
-    event_loop.turn_now(&mut set).unwrap();
     event_loop.turn(&mut set).unwrap();
     assert!(event_loop.cx().timer_is_running(timer).unwrap(), "expired, and nobody took it");
     event_loop.cx().start_timer(timer, ms(2)).unwrap();

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use super::{Atomic, State};
 use crate::error::Error;
 
+#[allow(unreachable_pub, reason = "not in use where the processor swaps 64 bits at once")]
 pub struct Split {
     head: AtomicU32,
     value: AtomicU32,
