@@ -1,5 +1,6 @@
 //! Sockets: their slots, and what a task can do with a TCP connection or listener.
 
+use core::hash::{Hash, Hasher};
 use core::net::SocketAddr;
 use core::task::Poll;
 
@@ -7,7 +8,7 @@ use crate::buffer::Buf;
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::handle::{Handle, Kind, TcpListener, TcpSocket, TypedHandle};
-use crate::ownership::TableName;
+use crate::ownership::{Link, TableName};
 use crate::platform::{Close, Half, Options, Platform, Readiness, Received, Rest};
 use crate::table::{HandleTableView, Vacant};
 use crate::time::Duration;
@@ -201,6 +202,23 @@ fn check_peer(peer: SocketAddr) -> Result<(), Error> {
     if peer.ip().is_unspecified() || peer.port() == 0 { Err(Error::InvalidArgument) } else { Ok(()) }
 }
 
+/// Tells peers apart where scopes do not: below the depth at which they have no steps left, the operands of a `first!`
+/// share one. The function is FNV-1a.
+fn tag(peer: SocketAddr) -> u32 {
+    struct Fnv(u32);
+    impl Hasher for Fnv {
+        fn finish(&self) -> u64 {
+            self.0.into()
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            self.0 = bytes.iter().fold(self.0, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+        }
+    }
+    let mut hasher = Fnv(0x811c_9dc5);
+    peer.hash(&mut hasher);
+    hasher.0
+}
+
 fn open_socket<P: Platform>(
     sockets: &HandleTableView<SocketSlot<P>>,
     handle: impl TypedHandle,
@@ -237,9 +255,10 @@ impl<P: Platform> Cx<'_, P> {
         if self.poll.task.is_none() {
             return Poll::Ready(Err(self.fail(Error::NotSupported)));
         }
-        let socket = match self.connecting_here() {
+        let tag = tag(peer);
+        let socket = match self.connecting_here(tag) {
             Some(socket) => socket,
-            None => match self.implicit_socket(options) {
+            None => match self.implicit_socket(options, tag) {
                 Ok(socket) => socket,
                 Err(error) => return Poll::Ready(Err(error)),
             },
@@ -250,6 +269,7 @@ impl<P: Platform> Cx<'_, P> {
                 if let Some(slot) = self.tcp(socket) {
                     slot.flags &= !IMPLICIT;
                 }
+                self.keep_tag(socket, 0);
                 Poll::Ready(Ok(socket))
             }
             Poll::Ready(Err(error)) => {
@@ -260,7 +280,7 @@ impl<P: Platform> Cx<'_, P> {
     }
 
     /// The socket that this wait's earlier evaluation is connecting.
-    fn connecting_here(&mut self) -> Option<TcpSocket> {
+    fn connecting_here(&mut self, tag: u32) -> Option<TcpSocket> {
         if self.poll.control.fresh {
             return None;
         }
@@ -269,7 +289,7 @@ impl<P: Platform> Cx<'_, P> {
         while !link.is_none() {
             let owner = *self.owners.get(link)?;
             if let Some((TableName::Sockets, index)) = link.place()
-                && owner.scope == scope
+                && (owner.scope, owner.user_data) == (scope, tag)
                 && let Some(slot) = self.sockets.slot_at(index)
                 && slot.value().has(IMPLICIT)
             {
@@ -280,12 +300,20 @@ impl<P: Platform> Cx<'_, P> {
         None
     }
 
-    fn implicit_socket(&mut self, options: &Options) -> Result<TcpSocket, Error> {
+    fn implicit_socket(&mut self, options: &Options, tag: u32) -> Result<TcpSocket, Error> {
         let socket = self.tcp_socket(options)?;
         if let Some(slot) = self.tcp(socket) {
             slot.flags |= IMPLICIT;
         }
+        self.keep_tag(socket, tag);
         Ok(socket)
+    }
+
+    /// Keeps a peer's tag where the author's data go once the socket is the author's.
+    fn keep_tag(&mut self, socket: TcpSocket, tag: u32) {
+        if let Some(owner) = socket.handle().and_then(Link::of).and_then(|link| self.owners.get(link)) {
+            owner.user_data = tag;
+        }
     }
 
     /// A TCP socket that is not connected yet. Nothing is opened in the platform before

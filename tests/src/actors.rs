@@ -129,7 +129,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Receives `count` bytes and not more.
+    /// Receives `count` bytes and not more; an end before that is an error.
     pub fn exactly(socket: TcpSocket, seed: u8, count: u64) -> Self {
         let (pt, buffer) = (PtTimed::new(), Box::default());
         Receiver { pt, socket, seed, limit: count, delay: Duration::ZERO, buffer, received: 0, ended: false }
@@ -168,6 +168,9 @@ impl<P: Platform> Protothread<P> for Receiver {
                 break;
             }
             self.check();
+        }
+        if self.ended && self.limit != u64::MAX {
+            return Err(Error::UnexpectedEnd);
         }
         Ok(())
     }

@@ -136,7 +136,7 @@ pub fn all<B: Backend>() -> Vec<Behaviour<B>> {
 }
 
 /// How long a behaviour may take before the process is ended: longer than any watchdog in a loop.
-const END: std::time::Duration = std::time::Duration::from_secs(180);
+const END: std::time::Duration = std::time::Duration::from_secs(100);
 
 /// Runs one behaviour; the test that does so has its name.
 ///

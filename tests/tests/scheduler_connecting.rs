@@ -111,6 +111,46 @@ impl Protothread<World> for Body {
     }
 }
 
+/// A body that awaits itself so many times, and connects at the bottom.
+#[derive(Clone, Hash, Debug)]
+struct Deep {
+    pt: Pt,
+    go_pt: Pt,
+    /// One, or none at the bottom.
+    deeper: Vec<Deep>,
+    winner: Option<u16>,
+}
+
+impl Deep {
+    fn new(depth: usize) -> Deep {
+        let deeper = if depth > 0 { vec![Deep::new(depth - 1)] } else { Vec::new() };
+        Deep { pt: Pt::new(), go_pt: Pt::new(), deeper, winner: None }
+    }
+
+    #[protothread(self.go_pt)]
+    fn go(&mut self, cx: &mut Cx<'_, World>) -> Result<(u16, TcpSocket), Error> {
+        if self.deeper.is_empty() {
+            match wait!(first!(cx.connect(port(FULL)), cx.connect(port(OPEN)))) {
+                First::A(socket) => return Ok((FULL, socket?)),
+                First::B(socket) => return Ok((OPEN, socket?)),
+            }
+        }
+        wait!(self.deeper[0].go(cx))
+    }
+}
+
+impl Protothread<World> for Deep {
+    type Output = Result<(), Error>;
+
+    #[protothread]
+    fn run(&mut self, cx: &mut Cx<'_, World>, _: &mut ()) -> Result<(), Error> {
+        let (winner, socket) = wait!(self.go(cx))?;
+        assert_eq!(cx.peer_address(socket), Ok(port(winner)));
+        self.winner = Some(winner);
+        Ok(())
+    }
+}
+
 /// A loop with listeners, and a full backlog. Besides, `used` sockets are open.
 fn world() -> (Loop, usize) {
     let mut event_loop = open_loop();
@@ -314,4 +354,14 @@ fn a_handle_that_is_taken_away_from_its_task_outlives_it() {
     assert_eq!(event_loop.cx().timer_is_running(timer), Ok(false), "it lives");
     event_loop.cx().close(timer).unwrap();
     assert_eq!(event_loop.tables().timers.used, 0);
+}
+
+#[test]
+fn connects_that_race_each_other_below_any_number_of_waits_are_not_mixed_up() {
+    for depth in 0..20 {
+        let (mut event_loop, _) = world();
+        let mut set = [Deep::new(depth)];
+        event_loop.run(&mut set).unwrap();
+        assert_eq!(set[0].winner, Some(OPEN), "depth {depth}");
+    }
 }

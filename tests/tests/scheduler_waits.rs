@@ -10,7 +10,7 @@ use scheduler_common::{Loop, World, connection, hash, ms, open_loop, port};
 #[derive(Clone, Hash, Debug)]
 struct Body {
     pt: PtTimed,
-    nested_pt: Pt,
+    nested_pt: PtTimed,
     script: u32,
     timers: [Timer; 4],
     source: EventSource,
@@ -89,12 +89,29 @@ impl Protothread<World> for Body {
                 let _ = wait!(first!(self.nested(cx), cx.raised(self.source)));
                 Ok(())
             }
+            // The same in the other order: what the child waits for comes behind the third.
+            9 => {
+                let _ = wait!(first!(cx.raised(self.source), self.nested(cx)));
+                Ok(())
+            }
+            10 => {
+                let _ = wait!(first!(cx.raised(self.source), self.nested_in_time(cx)));
+                Ok(())
+            }
             _ => Err(Error::InvalidArgument),
         }
     }
 }
 
 impl Body {
+    /// As `nested`, after a wait whose time is up.
+    #[protothread(self.nested_pt)]
+    fn nested_in_time(&mut self, cx: &mut Cx<'_, World>) -> Result<(), Error> {
+        let _ = wait!(cx.expired(self.timers[2]), timeout = ms(1));
+        wait!(cx.expired(self.timers[1]))?;
+        Ok(())
+    }
+
     #[protothread(self.nested_pt)]
     fn nested(&mut self, cx: &mut Cx<'_, World>) -> Result<(), Error> {
         wait!(cx.expired(self.timers[0]))?;
@@ -109,7 +126,7 @@ fn world(script: u32) -> (Loop, [Body; 1]) {
     let mut cx = event_loop.cx();
     let body = Body {
         pt: PtTimed::new(),
-        nested_pt: Pt::new(),
+        nested_pt: PtTimed::new(),
         script,
         timers: [(); 4].map(|()| cx.timer().unwrap()),
         source: cx.event_source().unwrap(),
@@ -208,15 +225,17 @@ fn the_same_source_twice_takes_one_place() {
 
 #[test]
 fn a_child_that_goes_on_keeps_what_its_parent_waits_for_besides() {
-    let (mut event_loop, mut set) = world(8);
-    let (source, timers) = (set[0].source, set[0].timers);
-    event_loop.turn_now(&mut set).unwrap();
-    event_loop.cx().start_timer(timers[0], ms(1)).unwrap();
-    event_loop.turn(&mut set).unwrap();
-    let expected = "0 Body[0] run waiting at HERE for Timer 1.1#0 expired or EventSource 1.0#1 raised";
-    assert_eq!(listing(&event_loop, &set), expected);
-    event_loop.cx().raise(source, 1).unwrap();
-    assert_eq!(event_loop.turn(&mut set), Ok(false));
+    for script in [8, 9, 10] {
+        let (mut event_loop, mut set) = world(script);
+        let (source, timers) = (set[0].source, set[0].timers);
+        event_loop.turn_now(&mut set).unwrap();
+        event_loop.cx().start_timer(timers[0], ms(1)).unwrap();
+        event_loop.turn(&mut set).unwrap();
+        let waits = report(&event_loop, &set).waits.iter().flatten().count();
+        assert_eq!((waits, event_loop.counters().polls), (2, 2), "script {script}");
+        event_loop.cx().raise(source, 1).unwrap();
+        assert_eq!(event_loop.turn(&mut set), Ok(false), "script {script}");
+    }
 }
 
 #[test]
@@ -283,7 +302,7 @@ fn the_listing_tells_where_each_task_waits_for_what_until_when_and_since_when() 
 
 #[test]
 fn a_spurious_wake_of_any_wait_changes_nothing() {
-    for script in [0, 1, 6, 7, 8] {
+    for script in [0, 1, 6, 7, 8, 9] {
         let (mut event_loop, mut set) = world(script);
         event_loop.turn_now(&mut set).unwrap();
         let client = event_loop.cx().tcp_socket(&Options::DEFAULT).unwrap();
