@@ -66,6 +66,8 @@ const READ_SHUT: u8 = 4;
 const WRITE_SHUT: u8 = 8;
 /// A send met the connection's failure: what a receive takes for the end of the stream is that failure.
 const BROKEN: u8 = 16;
+/// A waiter was woken for what there is to read, and has not been resumed yet: it comes first.
+const PROMISED: u8 = 32;
 
 impl<P: Platform> Vacant for SocketSlot<P> {
     const VACANT: Self = SocketSlot::new(P::CLOSED, Options::DEFAULT, Phase::Closed, Readiness::NONE);
@@ -85,6 +87,15 @@ impl<P: Platform> SocketSlot<P> {
     /// Whether nothing more comes: the end of the stream or its failure was received, or that half is shut down.
     pub(crate) const fn has_ended(&self) -> bool {
         self.has(ENDED | READ_SHUT)
+    }
+
+    /// Whether a waiter was woken for what there is to read, and has not been resumed yet.
+    pub(crate) const fn is_promised(&self) -> bool {
+        self.has(PROMISED)
+    }
+
+    pub(crate) const fn set_promised(&mut self, promised: bool) {
+        self.flags = if promised { self.flags | PROMISED } else { self.flags & !PROMISED };
     }
 
     /// Starts a connection on a closed slot.
@@ -398,6 +409,9 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// [`Error::InvalidHandle`]; [`Error::TooManyWaits`]; whatever says that the listener is broken.
     pub fn accept(&mut self, listener: TcpListener) -> Poll<Result<TcpSocket, Error>> {
+        if let Some(source) = self.must_queue(listener) {
+            return self.wait_for(source, Place::Back).map(|error| Err(self.fail(error)));
+        }
         let source = match self.accept_now(listener) {
             Ok(socket) => return Poll::Ready(Ok(socket)),
             Err(Error::WouldBlock) => match listener.handle() {
@@ -410,6 +424,20 @@ impl<P: Platform> Cx<'_, P> {
         // Who was woken for this, and found nothing, keeps its place.
         let place = if self.poll.was_woken_by(source) && !self.poll.accepted { Place::Front } else { Place::Back };
         self.wait_for(source, place).map(|error| Err(self.fail(error)))
+    }
+
+    /// The listener to wait for if others are first: one that was woken for the next connection, or, where the current
+    /// task has had its turn, one that waits.
+    fn must_queue(&mut self, listener: TcpListener) -> Option<Source> {
+        let handle = listener.handle()?;
+        let slot = self.sockets.slot_mut(handle)?;
+        let source = Source::readable(handle.index());
+        let others_are_first = if self.poll.accepted {
+            slot.waiters().first().is_some()
+        } else {
+            slot.value().is_promised() && !self.poll.was_woken_by(source)
+        };
+        (others_are_first && self.poll.task.is_some()).then_some(source)
     }
 
     /// Takes the next connection if there is one, without waiting.

@@ -123,6 +123,7 @@ impl<P: Platform> Cx<'_, P> {
         let Some(first) = list.first() else { return false };
         let list = self.tasks.unlink(list, first);
         self.set_list(source, list);
+        self.set_promised(source, true);
         self.tasks.wake(first.task());
         self.state.counters.0.wakes += 1;
         true
@@ -198,9 +199,20 @@ impl<P: Platform> Cx<'_, P> {
         }
     }
 
-    /// Wakes the next waiter if `source` is still ready.
+    /// Notes whether a waiter was woken for `source` and is still to be resumed.
+    #[inline]
+    fn set_promised(&mut self, source: Source, promised: bool) {
+        if let Some(Condition::Readable(index)) = source.condition()
+            && let Some(slot) = self.sockets.slot_at(index)
+        {
+            slot.value_mut().set_promised(promised);
+        }
+    }
+
+    /// Wakes the next waiter if `source` is still ready, behind the one that was woken for it.
     #[inline]
     pub(crate) fn pass_on(&mut self, source: Source) {
+        self.set_promised(source, false);
         if !source.is_none() && self.is_ready(source) {
             self.wake_first(source);
         }

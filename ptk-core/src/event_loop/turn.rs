@@ -338,15 +338,18 @@ impl<P: Platform> Sink for Collector<'_, P> {
         // Platforms may report what was there before: that is no news.
         let fresh = readiness.without(value.ready);
         value.ready = value.ready.with(readiness);
-        let readers = slot.waiters();
-        if readers.has_handler() {
+        if slot.waiters().has_handler() {
             let value = slot.value_mut();
             value.news = value.news.with(fresh);
             queue_news(self.news_links, self.news, token.index());
             return;
         }
-        if let Some(first) = readers.first().filter(|_| readiness.has(Readiness::READ)) {
+        // One waiter at a time: who comes to accept passes on what is left.
+        let (readers, value) = (slot.waiters(), slot.value());
+        let is_promised = value.phase == Phase::Listening && value.is_promised();
+        if let Some(first) = readers.first().filter(|_| readiness.has(Readiness::READ) && !is_promised) {
             slot.set_waiters(self.tasks.unlink(readers, first));
+            slot.value_mut().set_promised(true);
             self.tasks.wake(first.task());
             self.wakes += 1;
         }
