@@ -86,9 +86,11 @@ impl<P: Platform> Cx<'_, P> {
 
     /// The earliest deadline of all.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let timer = self.timer_deadlines.first().map(|entry| entry.deadline().at);
-        let task = self.task_deadlines.first().map(|entry| entry.deadline().at);
-        [timer, task, self.state.accept_again].into_iter().flatten().min()
+        let timer = self.timer_deadlines.first().map_or(Instant::MAX, |entry| entry.deadline().at);
+        let task = self.task_deadlines.first().map_or(Instant::MAX, |entry| entry.deadline().at);
+        let accept = self.state.accept_again.unwrap_or(Instant::MAX);
+        let first = timer.min(task).min(accept);
+        (first != Instant::MAX).then_some(first)
     }
 
     /// Waits for events. Whether a deadline may have come.
@@ -256,6 +258,7 @@ impl<P: Platform> Cx<'_, P> {
             self.resume(set, index);
         }
         self.state.put_back = NodeId::NONE;
+        self.poll = Resume::outside();
     }
 
     #[inline]
@@ -276,7 +279,6 @@ impl<P: Platform> Cx<'_, P> {
         for source in self.poll.owed() {
             self.pass_on(source);
         }
-        self.poll = Resume::outside();
     }
 
     /// The task's deadline is the earliest that its resume found pending.
