@@ -5,7 +5,8 @@ use core::mem::MaybeUninit;
 use core::net::SocketAddr;
 
 use ptk_core::{
-    Close, Error, EventPortView, EventSource, Half, Handle, Instant, Options, Platform, Received, Rest, Sink, Until,
+    Close, Error, EventLoop, EventPortView, EventSource, Half, Handle, Instant, Options, Platform, Received, Rest,
+    Sink, Until,
 };
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -53,6 +54,10 @@ pub struct Linux<'p> {
     /// Some peer has sent urgent data.
     urgent: bool,
 }
+
+/// What a socket of a loop takes on Linux, with its owner and its place in the queue of news.
+const SOCKET_BYTES: usize = size_of::<EventLoop<Linux<'static>, 0, 3>>() - size_of::<EventLoop<Linux<'static>, 0, 1>>();
+const _: () = assert!(SOCKET_BYTES / 2 <= 64);
 
 /// What `open` acquires.
 #[derive(Debug)]
