@@ -1,10 +1,11 @@
 //! `echo`.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
-use super::process::Process;
-use rustix::process::Signal;
+use super::process::{PATIENCE, Process};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 #[test]
 fn it_sends_back_what_it_receives_until_a_signal_comes() {
@@ -41,18 +42,65 @@ fn connections_beyond_the_number_wait_their_turn() {
     assert_eq!(byte, *b"x");
 }
 
+/// Lets this process have so many connections.
+fn allow_descriptors(count: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < count) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(count), ..limit }).expect("the limit can be raised");
+    }
+}
+
+/// A message that no other connection or round has.
+fn message(connection: usize, round: usize) -> [u8; 64] {
+    std::array::from_fn(|i| (connection * 31 + round * 17 + i * 7 + (connection >> 8)) as u8)
+}
+
 #[test]
-fn it_serves_many_at_once() {
-    let (_server, address) = Process::serve("echo", &["--listen", "127.0.0.1:0", "--connections", "400"]);
-    let mut peers: Vec<TcpStream> = (0..400).map(|_| TcpStream::connect(address).unwrap()).collect();
-    for round in 0..3u8 {
-        for peer in &mut peers {
-            peer.write_all(&[round]).unwrap();
+fn a_thousand_connections_at_once_are_echoed_byte_for_byte() {
+    const CONNECTIONS: usize = 1000;
+    allow_descriptors(CONNECTIONS as u64 + 200);
+    let (_server, address) = Process::serve("echo", &["--listen", "127.0.0.1:0"]);
+    let mut peers: Vec<TcpStream> = (0..CONNECTIONS).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for round in 0..3 {
+        for (connection, peer) in peers.iter_mut().enumerate() {
+            peer.write_all(&message(connection, round)).unwrap();
         }
-        for peer in &mut peers {
-            let mut byte = [0];
-            peer.read_exact(&mut byte).unwrap();
-            assert_eq!(byte, [round]);
+        for (connection, peer) in peers.iter_mut().enumerate() {
+            let mut received = [0; 64];
+            peer.read_exact(&mut received).unwrap();
+            assert_eq!(received, message(connection, round), "connection {connection}, round {round}");
         }
+    }
+}
+
+/// Connects, has a byte echoed, and closes, in one of three ways.
+fn cycle(address: SocketAddr, number: usize) {
+    let mut peer = TcpStream::connect(address).unwrap();
+    peer.write_all(b"x").unwrap();
+    if number % 3 != 0 {
+        peer.read_exact(&mut [0]).unwrap();
+    }
+    // Closed with the echo unread, the connection is reset.
+}
+
+#[test]
+fn ten_thousand_connections_leave_descriptors_and_tables_as_they_were() {
+    let (server, address) = Process::serve("echo", &["--listen", "127.0.0.1:0", "--connections", "50"]);
+    let before = server.descriptors();
+    for number in 0..10_000 {
+        cycle(address, number);
+    }
+    // 50 connections at once are served again: none of the slots is lost.
+    let mut peers: Vec<TcpStream> = (0..50).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for peer in &mut peers {
+        peer.write_all(b"x").unwrap();
+        peer.read_exact(&mut [0]).unwrap();
+    }
+    assert_eq!(server.descriptors(), before + 50);
+    drop(peers);
+    let deadline = Instant::now() + PATIENCE;
+    while server.descriptors() != before {
+        assert!(Instant::now() < deadline, "{} descriptors, {before} before", server.descriptors());
+        std::thread::yield_now();
     }
 }

@@ -50,6 +50,12 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 impl Process {
+    /// How many descriptors the program has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(path).expect("the program runs").count()
+    }
+
     /// Starts an example. Its output is no terminal.
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Process {
         let mut command = Command::new(program(name));
