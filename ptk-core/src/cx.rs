@@ -60,6 +60,7 @@ pub(crate) struct Resume {
     pub(crate) batons: [Source; WAIT_NODES],
     /// The listener from which a connection was accepted: the same holds for it.
     listener: Source,
+    /// Whether any connection was accepted: the task has had its turn.
     pub(crate) accepted: bool,
     /// How many of the task's wait nodes are in use.
     pub(crate) registered: u8,
@@ -76,6 +77,7 @@ impl Resume {
         Resume { budget: u32::MAX, ..Resume::of(None, false) }
     }
 
+    /// A handler: nothing waits and nothing is owned, but there is a budget.
     pub(crate) const fn handler() -> Resume {
         Resume::of(None, false)
     }
@@ -110,6 +112,7 @@ impl Resume {
         self.budget != BUDGET
     }
 
+    /// An accept has succeeded.
     pub(crate) fn accepted_from(&mut self, listener: Source) {
         self.progress();
         self.accepted = true;
@@ -128,13 +131,13 @@ impl Resume {
         self.batons.contains(&source)
     }
 
-    /// Sources whose next waiter is owed a look.
+    /// The sources whose next waiter is owed a look, each once.
     pub(crate) fn owed(&self) -> impl Iterator<Item = Source> + use<> {
         let listener = self.listener;
         self.batons.into_iter().chain([listener]).filter(|source| !source.is_none())
     }
 
-    /// Whether any source is owed a look: the usual answer is no.
+    /// Whether this resume has met a wait with a deadline that is still to come.
     #[inline]
     pub(crate) fn is_deadline_set(&self) -> bool {
         self.deadline.at != Instant::MAX
