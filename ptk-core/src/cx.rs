@@ -215,10 +215,9 @@ impl<P: Platform> Cx<'_, P> {
     /// [`Error::InvalidHandle`] if that run of the task has ended.
     pub fn cancel(&mut self, task: Task) -> Result<(), Error> {
         let Some(index) = self.running_task(task) else { return Err(self.fail(Error::InvalidHandle)) };
-        if self.poll.task == Some(index) {
-            self.tasks.slots[index].doom();
-        } else {
-            self.end_task(index);
+        match self.tasks.slots.get_mut(index) {
+            Some(slot) if self.poll.task == Some(index) => slot.doom(),
+            _ => self.end_task(index),
         }
         Ok(())
     }

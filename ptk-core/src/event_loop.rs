@@ -5,7 +5,7 @@ mod turn;
 use core::marker::PhantomData;
 
 use crate::cx::{Cx, Resume};
-use crate::deadlines::{DeadlineQueue, Entry};
+use crate::deadlines::{DeadlineQueue, DeadlineQueueView, Entry};
 use crate::error::Error;
 use crate::handle::{Handle, Task, TypedHandle};
 use crate::inspect::{Counters, Tables, TaskReport, TaskState, Usage, WaitingFor};
@@ -14,9 +14,9 @@ use crate::platform::Platform;
 use crate::socket::SocketSlot;
 use crate::source::SourceSlot;
 use crate::state::State;
-use crate::table::{HandleTable, Slot};
+use crate::table::{HandleTable, Slot, Vacant};
 use crate::task::{TaskSlot, Tasks};
-use crate::task_set::TaskSet;
+use crate::task_set::{Suspended, TaskSet};
 use crate::time::Instant;
 use crate::timer::TimerSlot;
 use crate::wait::{Condition, MAX_TASKS, WAIT_NODES};
@@ -248,13 +248,12 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
 
     /// Tells `tell` of each task of `set`: where it is suspended, what it waits for, and until when.
     pub fn list_tasks<S: TaskSet<P>>(&self, set: &S, mut tell: impl FnMut(&TaskReport)) {
-        for index in 0..S::LEN.min(TASKS) {
-            tell(&self.report(set, index));
+        for (index, slot) in self.tasks.slots.iter().enumerate().take(S::LEN) {
+            tell(&self.report(slot, index, set.inspect(index)));
         }
     }
 
-    fn report<S: TaskSet<P>>(&self, set: &S, index: usize) -> TaskReport {
-        let slot = &self.tasks.slots[index];
+    fn report(&self, slot: &TaskSlot, index: usize, suspended: Suspended) -> TaskReport {
         let state = match (slot.is_live(), slot.is_queued()) {
             (false, _) => TaskState::Idle,
             (true, true) => TaskState::Ready,
@@ -270,7 +269,7 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
             index,
             task: handle.and_then(Task::from_handle).unwrap_or(Task::NONE),
             state,
-            suspended: set.inspect(index),
+            suspended,
             waits,
             deadline: self.task_deadline(index),
             since: (since != Instant::ORIGIN && state == TaskState::Waiting).then_some(since),
@@ -278,7 +277,7 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
     }
 
     fn task_deadline(&self, index: usize) -> Option<Instant> {
-        let queue: &crate::deadlines::DeadlineQueueView = &self.task_deadlines;
+        let queue: &DeadlineQueueView = &self.task_deadlines;
         let tasks: &Tasks = &self.tasks;
         queue.get(index, tasks).map(|deadline| deadline.at)
     }
@@ -294,7 +293,7 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
     }
 }
 
-fn usage<T: crate::table::Vacant, const N: usize>(table: &HandleTable<T, N>, each: usize) -> Usage {
+fn usage<T: Vacant, const N: usize>(table: &HandleTable<T, N>, each: usize) -> Usage {
     let table = table.view();
     Usage { used: table.len(), high_water: table.high_water(), capacity: N, bytes: N * each }
 }

@@ -38,7 +38,7 @@ impl<P: Platform> Cx<'_, P> {
     }
 
     /// Links `id` behind the one that was put back at the front in the same turn, if that waits for the same: it had
-    /// been before it.
+    /// been before it. A listener wakes its waiters one at a time, but for room several are woken in one turn.
     fn keep_place(&mut self, id: NodeId, source: Source) -> bool {
         let before = core::mem::replace(&mut self.state.put_back, id);
         self.tasks.link_behind(before, id, source)
@@ -56,8 +56,7 @@ impl<P: Platform> Cx<'_, P> {
     fn free_node(&mut self, task: usize, source: Source) -> Result<Option<NodeId>, Error> {
         let Some(slot) = self.tasks.slots.get(task) else { return Ok(None) };
         let mut free = None;
-        for place in (0..WAIT_NODES).rev() {
-            let node = &slot.nodes[place];
+        for (place, node) in slot.nodes.iter().enumerate().rev() {
             if node.source == source {
                 return Ok(None);
             }
@@ -167,16 +166,14 @@ impl<P: Platform> Cx<'_, P> {
         if node.is_free() {
             return Source::NONE;
         }
-        let is_linked = node.is_linked();
-        if is_linked {
+        let id = NodeId::new(task, place);
+        if node.is_linked() {
             let list = self.list(node.source);
-            let list = self.tasks.unlink(list, NodeId::new(task, place));
+            let list = self.tasks.unlink(list, id);
             self.set_list(node.source, list);
         }
-        if let Some(slot) = self.tasks.slots.get_mut(task) {
-            slot.nodes[place] = Node::FREE;
-        }
-        if is_linked { Source::NONE } else { node.source }
+        self.tasks.set(id, Node::FREE);
+        if node.is_linked() { Source::NONE } else { node.source }
     }
 
     /// Frees the current task's wait nodes but the first `count`. They are in use in the order in which the waits were
