@@ -610,9 +610,8 @@ impl<P: Platform> Cx<'_, P> {
 
     #[inline]
     fn receive_now(&mut self, socket: TcpSocket, buffer: &mut [u8]) -> Result<usize, Error> {
-        let Some(slot) = self.sockets.get_mut(socket.handle().ok_or(Error::InvalidHandle)?) else {
-            return Err(Error::InvalidHandle);
-        };
+        let handle = socket.handle().ok_or(Error::InvalidHandle)?;
+        let slot = self.sockets.get_mut(handle).ok_or(Error::InvalidHandle)?;
         if !self.poll.may_progress() {
             return Err(Error::WouldBlock);
         }
@@ -623,9 +622,8 @@ impl<P: Platform> Cx<'_, P> {
 
     #[inline]
     fn send_now(&mut self, socket: TcpSocket, data: &[u8]) -> Result<usize, Error> {
-        let Some(slot) = self.sockets.get_mut(socket.handle().ok_or(Error::InvalidHandle)?) else {
-            return Err(Error::InvalidHandle);
-        };
+        let handle = socket.handle().ok_or(Error::InvalidHandle)?;
+        let slot = self.sockets.get_mut(handle).ok_or(Error::InvalidHandle)?;
         if !self.poll.may_progress() {
             return Err(Error::WouldBlock);
         }
@@ -640,14 +638,9 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// [`Error::NotConnected`], [`Error::InvalidHandle`], [`Error::TooManyWaits`].
     pub fn readable(&mut self, socket: TcpSocket) -> Poll<Result<(), Error>> {
-        match self.tcp(socket).map(|slot| (slot.phase, slot.ready)) {
-            None => Poll::Ready(Err(self.fail(Error::InvalidHandle))),
-            Some((Phase::Connected, ready)) if ready.has(Readiness::READ) && self.poll.may_progress() => {
-                self.poll.progress();
-                Poll::Ready(Ok(()))
-            }
-            Some((Phase::Connected, _)) => self.wait_readable(socket).map(|error| Err(self.fail(error))),
-            Some(_) => Poll::Ready(Err(self.fail(Error::NotConnected))),
+        match self.check_ready(socket, Readiness::READ) {
+            Err(Error::WouldBlock) => self.wait_readable(socket).map(|error| Err(self.fail(error))),
+            checked => Poll::Ready(checked.map_err(|error| self.fail(error))),
         }
     }
 
@@ -657,15 +650,22 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// [`Error::NotConnected`], [`Error::InvalidHandle`], [`Error::TooManyWaits`].
     pub fn writable(&mut self, socket: TcpSocket) -> Poll<Result<(), Error>> {
-        match self.tcp(socket).map(|slot| (slot.phase, slot.ready)) {
-            None => Poll::Ready(Err(self.fail(Error::InvalidHandle))),
-            Some((Phase::Connected, ready)) if ready.has(Readiness::WRITE) && self.poll.may_progress() => {
-                self.poll.progress();
-                Poll::Ready(Ok(()))
-            }
-            Some((Phase::Connected, _)) => self.wait_writable(socket).map(|error| Err(self.fail(error))),
-            Some(_) => Poll::Ready(Err(self.fail(Error::NotConnected))),
+        match self.check_ready(socket, Readiness::WRITE) {
+            Err(Error::WouldBlock) => self.wait_writable(socket).map(|error| Err(self.fail(error))),
+            checked => Poll::Ready(checked.map_err(|error| self.fail(error))),
         }
+    }
+
+    fn check_ready(&mut self, socket: TcpSocket, wanted: Readiness) -> Result<(), Error> {
+        let slot = self.tcp(socket).ok_or(Error::InvalidHandle)?;
+        if slot.phase != Phase::Connected {
+            return Err(Error::NotConnected);
+        }
+        if !slot.ready.has(wanted) || !self.poll.may_progress() {
+            return Err(Error::WouldBlock);
+        }
+        self.poll.progress();
+        Ok(())
     }
 
     /// Shuts down half of a connection. What was accepted for sending still goes out, and then the end of the stream.
