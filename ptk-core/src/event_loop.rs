@@ -23,9 +23,9 @@ use crate::wait::{Condition, MAX_TASKS, WAIT_NODES};
 
 /// A loop over the platform `P`, with room for so many tasks, sockets (listeners included), timers and event sources.
 ///
-/// It owns all its storage, is const-constructible and fit for a `static`
-/// ([`event_loop!`](crate::event_loop) makes one): with id 0 it is all zero bits and takes no room in the image. Loops do not know of
-/// each other: a process may have as many as it likes, each with its own capacities, one in a thread or several.
+/// It owns all its storage, is const-constructible and fit for a `static` ([`event_loop!`](crate::event_loop) makes
+/// one): with id 0 it is all zero bits and takes no room in the image. Loops do not know of each other: a process may
+/// have as many as it likes, each with its own capacities, one in a thread or several.
 ///
 /// Dropping a loop closes what is open.
 #[derive(Clone, Hash, Debug)]

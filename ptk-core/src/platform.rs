@@ -6,7 +6,7 @@
 use core::net::SocketAddr;
 
 use crate::error::Error;
-use crate::handle::Handle;
+use crate::handle::{EventSource, Handle};
 use crate::port::EventPortView;
 use crate::time::Instant;
 
@@ -198,9 +198,8 @@ pub trait Platform {
     ///
     /// Reports at most a bounded number of events; what remains is reported by the next call. With
     /// [`Until::Deadline`], when the clock has reached the deadline, it calls [`Sink::alarm`]; [`Instant::MAX`] is never
-    /// reached. It never returns later
-    /// than the clock's resolution demands, may return earlier without any event, and must not return early again and
-    /// again (no spin). A signal that interrupts it is such an early return.
+    /// reached. It never returns later than the clock's resolution demands, may return earlier without any event, and
+    /// must not return early again and again (no spin). A signal that interrupts it is such an early return.
     ///
     /// # Errors
     ///
@@ -215,7 +214,7 @@ pub trait Platform {
     /// # Errors
     ///
     /// As [`EventPortView::raise`]; [`Error::NotSupported`] without a port.
-    fn raise(&mut self, source: crate::EventSource, value: u32) -> Result<(), Error> {
+    fn raise(&mut self, source: EventSource, value: u32) -> Result<(), Error> {
         match self.port() {
             Some(port) => port.raise(source, value).map(|_wake| ()),
             None => Err(Error::NotSupported),
@@ -234,9 +233,9 @@ pub trait Platform {
     ///
     /// # Errors
     ///
-    /// [`Error::WouldBlock`] while it is still being made; otherwise the reason of its failure, once, and the socket may be
-    /// [`CLOSED`](Self::CLOSED) from then on; the core closes it all the same. A connection that
-    /// came up and was reset before this call is a failure: [`Error::ConnectionReset`]. So is one of a socket to itself:
+    /// [`Error::WouldBlock`] while it is still being made; otherwise the reason of its failure, once, and the socket may
+    /// be [`CLOSED`](Self::CLOSED) from then on; the core closes it all the same. A connection that came up and was reset
+    /// before this call is a failure: [`Error::ConnectionReset`]. So is one of a socket to itself:
     /// [`Error::ConnectionRefused`], because nobody listened.
     fn finish_connect(&mut self, socket: &mut Self::Socket) -> Result<(), Error>;
 

@@ -48,7 +48,7 @@ pub enum Wake {
     NotNeeded,
 }
 
-/// A port with any number of sources: what [`EventPort`] dereferences to by unsizing.
+/// A port with any number of sources: what a reference to an [`EventPort`] becomes by unsizing.
 pub type EventPortView = Port<[Word]>;
 
 /// A port with `N` sources. Const-constructible and all zero bits; 16 bytes, and 8 for each source.

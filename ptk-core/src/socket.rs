@@ -251,8 +251,9 @@ impl<P: Platform> Cx<'_, P> {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for an unspecified address (`0.0.0.0`, `::`) or port 0; [`Error::TableFull`];
-    /// [`Error::ConnectionRefused`], also for a connection of a socket to itself; whatever else the platform says. Outside
-    /// a task there is nothing to go on with: [`Error::NotSupported`]; use [`connect_on`](Self::connect_on) there.
+    /// [`Error::ConnectionRefused`], also for a connection of a socket to itself; [`Error::TooManyWaits`]; whatever else
+    /// the platform says. Outside a task there is nothing to go on with: [`Error::NotSupported`]; use
+    /// [`connect_on`](Self::connect_on) there.
     pub fn connect(&mut self, peer: SocketAddr) -> Poll<Result<TcpSocket, Error>> {
         self.connect_with(peer, &Options::DEFAULT)
     }
@@ -344,7 +345,8 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyConnected`]; otherwise as [`connect`](Self::connect).
+    /// [`Error::AlreadyConnected`]; [`Error::InvalidHandle`]; [`Error::Busy`] if the socket has a handler, which hears how
+    /// the connect ends; otherwise as [`connect`](Self::connect).
     pub fn connect_on(&mut self, socket: TcpSocket, peer: SocketAddr) -> Poll<Result<(), Error>> {
         match self.advance_connect(socket, peer) {
             Err(Error::WouldBlock) => self.wait_writable(socket).map(|error| Err(self.fail(error))),
@@ -407,7 +409,8 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidHandle`]; [`Error::TooManyWaits`]; whatever says that the listener is broken.
+    /// [`Error::InvalidHandle`]; [`Error::Busy`] if the listener has a handler and nobody is there;
+    /// [`Error::TooManyWaits`]; whatever says that the listener is broken.
     pub fn accept(&mut self, listener: TcpListener) -> Poll<Result<TcpSocket, Error>> {
         if let Some(source) = self.must_queue(listener) {
             return self.wait_for(source, Place::Back).map(|error| Err(self.fail(error)));
@@ -491,8 +494,8 @@ impl<P: Platform> Cx<'_, P> {
     /// # Errors
     ///
     /// [`Error::BufferFull`] if the buffer has no room; [`Error::ConnectionReset`] after the data that arrived before it;
-    /// [`Error::NotConnected`]; [`Error::InvalidHandle`], also when the socket is closed meanwhile;
-    /// [`Error::TooManyWaits`].
+    /// [`Error::NotConnected`]; [`Error::InvalidHandle`], also when the socket is closed meanwhile; [`Error::Busy`] if
+    /// it would have to wait and the socket has a handler; [`Error::TooManyWaits`].
     #[inline]
     pub fn recv(&mut self, socket: TcpSocket, buffer: &mut Buf) -> Poll<Result<usize, Error>> {
         let room = buffer.writable();
@@ -540,7 +543,8 @@ impl<P: Platform> Cx<'_, P> {
     /// # Errors
     ///
     /// [`Error::ConnectionReset`] if the peer is gone; [`Error::NotConnected`] if the socket is not connected, or its
-    /// sending half is shut down; [`Error::InvalidHandle`]; [`Error::TooManyWaits`].
+    /// sending half is shut down; [`Error::InvalidHandle`]; [`Error::Busy`] if it would have to wait and the socket has a
+    /// handler; [`Error::TooManyWaits`].
     #[inline]
     pub fn send(&mut self, socket: TcpSocket, buffer: &mut Buf) -> Poll<Result<usize, Error>> {
         if buffer.is_empty() {
@@ -636,7 +640,8 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnected`], [`Error::InvalidHandle`], [`Error::TooManyWaits`].
+    /// [`Error::NotConnected`], [`Error::InvalidHandle`], [`Error::Busy`] if the socket has a handler,
+    /// [`Error::TooManyWaits`].
     pub fn readable(&mut self, socket: TcpSocket) -> Poll<Result<(), Error>> {
         match self.check_ready(socket, Readiness::READ) {
             Err(Error::WouldBlock) => self.wait_readable(socket).map(|error| Err(self.fail(error))),
@@ -648,7 +653,8 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnected`], [`Error::InvalidHandle`], [`Error::TooManyWaits`].
+    /// [`Error::NotConnected`], [`Error::InvalidHandle`], [`Error::Busy`] if the socket has a handler,
+    /// [`Error::TooManyWaits`].
     pub fn writable(&mut self, socket: TcpSocket) -> Poll<Result<(), Error>> {
         match self.check_ready(socket, Readiness::WRITE) {
             Err(Error::WouldBlock) => self.wait_writable(socket).map(|error| Err(self.fail(error))),

@@ -71,7 +71,7 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidHandle`].
+    /// As [`Platform::raise`].
     pub fn raise(&mut self, source: EventSource, value: u32) -> Result<(), Error> {
         let raised = self.platform.raise(source, value);
         // The port knows, but a foreign loop that asks for the next deadline does not.
