@@ -310,14 +310,18 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
 
 /// A loop in a `static`, to be borrowed mutably once.
 ///
-/// ```ignore
+/// ```
+/// use ptk_mock::Mock;
+///
 /// ptk_core::event_loop! {
 ///     /// The server's loop.
-///     pub static LOOP: Linux<'static> = Linux::new();
+///     pub static LOOP: Mock = Mock::new();
 ///     id: 0, tasks: 64, sockets: 65, timers: 8, events: 4
 /// }
+///
 /// let event_loop = LOOP.try_take().expect("taken once");
 /// event_loop.open()?;
+/// # Ok::<(), ptk_core::Error>(())
 /// ```
 ///
 /// `try_take` gives `&'static mut EventLoop<..>` the first time, and `None` after that. Building a large loop by value
