@@ -37,7 +37,7 @@ mod poller;
 mod port;
 mod slot;
 mod socket;
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "the one module that may")]
 mod sys;
 
 pub use platform::Linux;

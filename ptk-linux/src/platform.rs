@@ -84,6 +84,13 @@ impl<'p> Linux<'p> {
         Linux { open: Slot::Empty, port: None, last_os_error: 0, urgent: false }
     }
 
+    /// A platform whose loop takes what is raised into `port`.
+    ///
+    /// A port serves one loop at a time; the second gets [`Error::Busy`] when it opens.
+    pub const fn with_port<const N: usize>(port: &'p Port<N>) -> Self {
+        Linux { open: Slot::Empty, port: Some(port.view()), last_os_error: 0, urgent: false }
+    }
+
     /// Gives a platform that is not open yet its port. A `static` loop that is made without one and gets it here stays all
     /// zero bits, and so takes no room in the program's file.
     ///
@@ -207,15 +214,6 @@ impl<'p> Linux<'p> {
     fn fail(&mut self, errno: Errno) -> Error {
         self.last_os_error = errno.raw_os_error();
         errno::error(errno)
-    }
-}
-
-impl<'p> Linux<'p> {
-    /// A platform whose loop takes what is raised into `port`.
-    ///
-    /// A port serves one loop at a time; the second gets [`Error::Busy`] when it opens.
-    pub const fn with_port<const N: usize>(port: &'p Port<N>) -> Self {
-        Linux { open: Slot::Empty, port: Some(port.view()), last_os_error: 0, urgent: false }
     }
 }
 

@@ -6,8 +6,7 @@
 use core::mem::MaybeUninit;
 
 use ptk_core::{Handle, Readiness};
-use rustix::event::epoll;
-use rustix::event::epoll::{CreateFlags, EventData, EventFlags};
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::time::Timespec;
