@@ -14,7 +14,7 @@ use crate::wait::{Place, Source};
 
 /// One timer. With its key 32 bytes; zero bits are a timer that was never started.
 #[derive(Clone, Copy, Hash, Debug)]
-pub struct TimerSlot {
+pub(crate) struct TimerSlot {
     /// When it expires next; while it is expired, when it did.
     at: Instant,
     /// Zero for a timer that expires once.
