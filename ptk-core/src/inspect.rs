@@ -10,7 +10,7 @@ use crate::wait::WAIT_NODES;
 
 /// A value that is not part of the state that a hash stands for: counters, and when something began.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Unhashed<T>(pub T);
+pub(crate) struct Unhashed<T>(pub(crate) T);
 
 impl<T> Hash for Unhashed<T> {
     fn hash<H: Hasher>(&self, _: &mut H) {}

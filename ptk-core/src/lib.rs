@@ -108,7 +108,7 @@ pub use error::Error;
 pub use event::Event;
 pub use event_loop::EventLoop;
 pub use handle::{EventSource, Handle, Kind, MAX_SLOTS, Task, TcpListener, TcpSocket, Timer, TypedHandle, UdpSocket};
-pub use inspect::{Counters, Tables, TaskReport, TaskState, Unhashed, Usage, WaitingFor};
+pub use inspect::{Counters, Tables, TaskReport, TaskState, Usage, WaitingFor};
 pub use platform::{Close, Half, Options, Platform, Readiness, Received, Rest, Sink, Until};
 pub use port::{EventPort, EventPortView, Port, Raised, Wake};
 pub use protothread::{First, Never, Protothread, TimedOut};
