@@ -8,12 +8,11 @@ pub(crate) use self::handlers::{News, queue_news};
 
 use core::task::Poll;
 
-use crate::deadlines::{DeadlineQueueView, is_before};
+use crate::deadlines::{Deadline, DeadlineQueueView, is_before};
 use crate::error::Error;
 use crate::handle::{Handle, Task, TypedHandle};
 use crate::ownership::Owners;
 use crate::platform::Platform;
-use crate::pt::Deadline;
 use crate::rt::Context;
 use crate::scope::{Control, Scope};
 use crate::socket::SocketSlot;

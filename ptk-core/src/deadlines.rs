@@ -4,10 +4,18 @@
 //! keeps its position, so that a deadline can be changed or removed without a search. Four children a node halve the
 //! height of a binary heap (LaMarca and Ladner, "The influence of caches on the performance of heaps", 1996).
 
-pub use crate::pt::Deadline;
 use crate::time::Instant;
 
 const CHILDREN: usize = 4;
+
+/// A deadline with the place in the order in which deadlines were armed: equal ones fire first armed, first served.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Deadline {
+    /// When it is due.
+    pub at: Instant,
+    /// How many were armed before, modulo 2^32.
+    pub order: u32,
+}
 
 /// One deadline. Sixteen bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

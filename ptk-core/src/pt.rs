@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::deadlines::Deadline;
 use crate::time::Instant;
 
 /// Where a protothread goes on when it is resumed. Two bytes; zero bits are the beginning.
@@ -81,15 +82,6 @@ impl PtTimed {
     pub const fn restart(&mut self) {
         self.pt.restart();
     }
-}
-
-/// A deadline with the place in the order in which deadlines were armed: equal ones fire first armed, first served.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Deadline {
-    /// When it is due.
-    pub at: Instant,
-    /// How many were armed before, modulo 2^32.
-    pub order: u32,
 }
 
 /// Where `#[protothread]` keeps its resume point: `Pt` or `PtTimed`.

@@ -4,8 +4,9 @@ use core::task::Poll;
 
 pub use static_cell::ConstStaticCell;
 
+pub use crate::deadlines::Deadline;
 use crate::pt::Pt;
-pub use crate::pt::{Deadline, ResumePoint, TimedResumePoint};
+pub use crate::pt::{ResumePoint, TimedResumePoint};
 pub use crate::scope::{Control, Scope};
 use crate::time::Duration;
 

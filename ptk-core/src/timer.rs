@@ -3,11 +3,10 @@
 use core::task::Poll;
 
 use crate::cx::Cx;
-use crate::deadlines::Positions;
+use crate::deadlines::{Deadline, Positions};
 use crate::error::Error;
 use crate::handle::{Handle, Kind, Timer, TypedHandle};
 use crate::platform::Platform;
-use crate::pt::Deadline;
 use crate::table::{HandleTableView, Slot, Vacant};
 use crate::time::{Duration, Instant};
 use crate::wait::{Place, Source};

@@ -11,12 +11,11 @@
 use core::task::Poll;
 
 use crate::cx::{Cx, News, Resume, queue_news};
-use crate::deadlines::{Entry, is_before};
+use crate::deadlines::{Deadline, Entry, is_before};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{Handle, Kind};
 use crate::platform::{Platform, Readiness, Sink, Until};
-use crate::pt::Deadline;
 use crate::socket::{Phase, SocketSlot};
 use crate::table::HandleTableView;
 use crate::task::Tasks;
