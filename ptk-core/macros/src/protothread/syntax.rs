@@ -31,7 +31,7 @@ impl Suspension {
 pub(super) fn is_ours(invocation: &Macro, name: &str) -> bool {
     let mut segments = invocation.path.segments.iter().rev();
     let last = segments.next().is_some_and(|segment| segment.ident == name);
-    let qualifier = segments.next().is_none_or(|segment| segment.ident == "ptk_core" || segment.ident == "ptk");
+    let qualifier = segments.next().is_none_or(|segment| segment.ident == "ptk_core");
     last && qualifier && segments.next().is_none()
 }
 
