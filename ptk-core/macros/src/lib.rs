@@ -10,10 +10,12 @@ use proc_macro::TokenStream;
 
 /// Makes a method a protothread: `-> T` becomes `-> Poll<T>`, and the body is split at its waits.
 ///
-/// ```ignore
+/// ```
+/// # use ptk_core::prelude::*;
+/// # struct Client { pt: PtTimed, server: core::net::SocketAddr, socket: TcpSocket, buf: Buffer<64>, rounds: u32 }
 /// impl Client {
 ///     #[protothread]
-///     fn run(&mut self, cx: &mut Cx<'_, P>) -> Result<(), Error> {
+///     fn run<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Result<(), Error> {
 ///         self.socket = wait!(cx.connect(self.server), timeout = Duration::from_secs(3))??;
 ///         while self.rounds > 0 {
 ///             self.rounds -= 1;
@@ -61,7 +63,22 @@ pub fn protothread(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Implements `TaskSet` for a struct of protothreads.
 ///
-/// ```ignore
+/// ```
+/// # use ptk_core::prelude::*;
+/// # use ptk_core::Handle;
+/// # struct Stats;
+/// # struct Monitor(Pt);
+/// # impl<P: Platform> Protothread<P, Stats> for Monitor {
+/// #     type Output = ();
+/// #     #[protothread(self.0)]
+/// #     fn run(&mut self, cx: &mut Cx<'_, P>, stats: &mut Stats) { yield_now!(); }
+/// # }
+/// # struct Client(Pt);
+/// # impl<P: Platform> Protothread<P, Stats> for Client {
+/// #     type Output = u32;
+/// #     #[protothread(self.0)]
+/// #     fn run(&mut self, cx: &mut Cx<'_, P>, stats: &mut Stats) -> u32 { yield_now!(); 1 }
+/// # }
 /// #[derive(TaskSet)]
 /// #[task(event = Self::on_event)]
 /// struct App {
@@ -72,6 +89,14 @@ pub fn protothread(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///     stats: Stats,
 ///     #[task(skip)]
 ///     name: &'static str,
+/// }
+///
+/// impl App {
+///     fn client_done<P: Platform>(&mut self, instance: usize, output: u32, cx: &mut Cx<'_, P>) {}
+///
+///     fn on_event<P: Platform>(&mut self, cx: &mut Cx<'_, P>, handle: Handle, event: Event) -> Result<(), Error> {
+///         Ok(())
+///     }
 /// }
 /// ```
 ///
