@@ -25,7 +25,8 @@ pub(super) fn method(method: &Method, lowered: Lowered) -> TokenStream {
             clippy::let_unit_value,
             clippy::needless_return,
             clippy::never_loop,
-            clippy::question_mark
+            clippy::question_mark,
+            reason = "lowering writes it so"
         )]
         #visibility #signature { #body }
         #info
@@ -38,7 +39,7 @@ pub(super) fn stand_in(method: &Method, errors: &Errors) -> TokenStream {
     let (info, errors) = (info(method, &[]), errors.to_compile_errors());
     quote! {
         #(#attributes)*
-        #[allow(unused, clippy::all)]
+        #[allow(unused, clippy::all, reason = "it stands in for a body with errors")]
         #visibility #signature {
             #errors
             ::core::unreachable!()
@@ -71,9 +72,9 @@ fn body(method: &Method, lowered: &Lowered) -> TokenStream {
         return quote_spanned! {site=>
             #(#macros! { @used })*
             #(#items)*
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "the types of the values decide which is used")]
             use ::ptk_core::__rt::{AnyOutcome as _, ResultOutcome as _};
-            #[allow(unused_mut, unused_variables)]
+            #[allow(unused_mut, unused_variables, reason = "`yield_now!` does not use it")]
             let mut __first = false;
             #slots
             let mut __state: u16 = #enter;
@@ -129,7 +130,7 @@ fn info(method: &Method, waits: &[Span]) -> TokenStream {
     let text = Literal::string(&syn::ext::IdentExt::unraw(name).to_string());
     quote! {
         #[doc(hidden)]
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "only task listings read it")]
         #visibility const #info: ::ptk_core::__rt::Info<Self> = ::ptk_core::__rt::Info {
             name: #text,
             file: ::core::file!(),

@@ -20,7 +20,7 @@ pub(super) fn implementation(set: &Set) -> TokenStream {
     let numbers = numbers(set);
     quote! {
         #[automatically_derived]
-        #[allow(clippy::arithmetic_side_effects)]
+        #[allow(clippy::arithmetic_side_effects, reason = "the sum is a constant")]
         impl #parameters ::ptk_core::TaskSet<#platform> for #name #arguments #bounds {
             const LEN: usize = 0 #(+ #lengths)*;
             #poll
@@ -230,7 +230,7 @@ fn numbers(set: &Set) -> TokenStream {
             );
             numbers.extend(quote! {
                 #[doc = #text]
-                #[allow(dead_code, non_upper_case_globals)]
+                #[allow(dead_code, non_upper_case_globals, reason = "offered, and named after a field")]
                 #visibility const #constant: usize = #before;
             });
         }
