@@ -16,8 +16,8 @@
 //! One source wakes one task (1, 2). After that task's poll (4), if the source is still ready, it wakes the next: the
 //! task passes the baton on, whatever it was woken for besides.
 
-/// How many sources a task can wait for at once. Each costs eight bytes a task; the features `wait-nodes-4` and
-/// `wait-nodes-8` raise it.
+/// How many sources a task can wait for at once. Each costs eight bytes a task and lowers [`MAX_TASKS`]; the features
+/// `wait-nodes-4` and `wait-nodes-8` raise it.
 pub const WAIT_NODES: usize = if cfg!(feature = "wait-nodes-8") {
     8
 } else if cfg!(feature = "wait-nodes-4") {

@@ -47,10 +47,10 @@ use proc_macro::TokenStream;
 ///
 /// # Where a wait may stand
 ///
-/// In any control flow: `if`, `if let`, `match`, all loops, labelled blocks, `break` and `continue` with labels and values,
-/// `let`-`else`, both sides of `&&` and `||`. In a let chain the first condition may wait. `for x in &mut self.iterator` works; another `for`
-/// would lose its iterator at the wait. Not in closures, `async`, `unsafe` and `const` blocks, match guards, another macro's
-/// arguments, or another wait.
+/// In any control flow: `if`, `if let`, `match`, all loops, labelled blocks, `break` and `continue` with labels and
+/// values, `let`-`else`, both sides of `&&` and `||`. In a let chain the first condition may wait.
+/// `for x in &mut self.iterator` works; another `for` would lose its iterator at the wait. Not in closures, `async`,
+/// `unsafe` and `const` blocks, match guards, another macro's arguments, or another wait.
 ///
 /// # Names in patterns
 ///
