@@ -31,7 +31,7 @@ Sends back what it receives, until SIGINT or SIGTERM. SIGUSR1 lists its tasks.
 const LIMIT: usize = 10_000;
 
 /// Descriptors beside the connections: the standard ones, the listener, the loop's own.
-const RESERVE: u64 = 32;
+const RESERVE: u64 = 16;
 
 /// Echoes one connection after the other.
 struct Echo {

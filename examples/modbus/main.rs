@@ -33,7 +33,7 @@ connections while a simulated tank is shown, then come the totals.
 
 server: serves up to 64 connections until SIGINT or SIGTERM. SIGUSR1 lists its tasks.
   --listen ADDRESS:PORT   where to listen; port 0 takes a free one (default 127.0.0.1:1502)
-  --idle SECONDS          closes connections that are silent for so long, 1 to 86400 (default 60)
+  --idle SECONDS          closes connections whose next request takes longer, 1 to 86400 (default 60)
 
 client: reads the tank once a second until SIGINT or SIGTERM. When the connection breaks, it connects again, at least
 every two seconds. HOST is an IPv4 address, an IPv6 address in brackets, or `localhost`.

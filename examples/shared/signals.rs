@@ -5,8 +5,10 @@
 use std::io::Write;
 use std::mem;
 
+use ptk_core::TaskState;
 use ptk_core::prelude::*;
 use ptk_linux::{Linux, Port};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
 /// How many event sources the protothread needs.
@@ -63,18 +65,32 @@ pub(crate) fn run<S: TaskSet<Linux<'static>>, const T: usize, const N: usize, co
     set: &mut S,
     signals: fn(&mut S) -> &mut Signals,
 ) -> Result<(), Error> {
+    let mut has_paused = false;
     event_loop.run_until(set, |event_loop, set| {
         if mem::take(&mut signals(set).listing_is_due) {
-            let mut stderr = std::io::stderr().lock();
             event_loop.list_tasks(set, |task| {
-                let _ = writeln!(stderr, "{task}");
+                if task.state != TaskState::Idle {
+                    complain(format_args!("{task}"));
+                }
             });
+        }
+        if !mem::replace(&mut has_paused, event_loop.counters().accept_pauses > 0) && has_paused {
+            complain(format_args!("no descriptors or memory left: newcomers wait"));
         }
         event_loop.counters().failed_tasks > 0
     })?;
     match event_loop.last_error() {
         Some(error) if event_loop.counters().failed_tasks > 0 => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error, unless nobody reads it: a full pipe must not stop the loop.
+fn complain(line: std::fmt::Arguments<'_>) {
+    let stderr = std::io::stderr();
+    let mut ready = [PollFd::new(&stderr, PollFlags::OUT)];
+    if poll(&mut ready, Some(&Timespec::default())) == Ok(1) {
+        let _ = writeln!(stderr.lock(), "{line}");
     }
 }
 

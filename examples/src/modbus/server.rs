@@ -98,6 +98,7 @@ impl AsMut<Station> for Station {
 pub struct Connection {
     pt: Pt,
     serving: PtTimed,
+    receiving: Pt,
     draining: Pt,
     socket: TcpSocket,
     input: Buffer<{ 2 * MAX_FRAME }>,
@@ -110,6 +111,7 @@ impl Connection {
         Connection {
             pt: Pt::new(),
             serving: PtTimed::new(),
+            receiving: Pt::new(),
             draining: Pt::new(),
             socket: TcpSocket::NONE,
             input: Buffer::new(),
@@ -131,7 +133,7 @@ impl Connection {
             if broken {
                 break;
             }
-            if wait!(cx.recv(self.socket, &mut self.input), timeout = shared.as_mut().idle)?? == 0 {
+            if !wait!(self.receive(cx), timeout = shared.as_mut().idle)?? {
                 return Ok(());
             }
         }
@@ -140,6 +142,18 @@ impl Connection {
         // overtake the last answers.
         cx.shutdown(self.socket, Half::Write)?;
         wait!(self.drain(cx), timeout = FAREWELL)?
+    }
+
+    /// Receives until a whole frame is there, or a broken one; `false` at the end of the stream. The caller's timeout is
+    /// for the whole frame, or a peer that sends a byte now and then would keep its place for ever.
+    #[protothread(self.receiving)]
+    fn receive<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Result<bool, Error> {
+        while let Ok(None) = Frame::first(self.input.readable()) {
+            if wait!(cx.recv(self.socket, &mut self.input))? == 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Throws away what the peer sends, to its end.

@@ -77,7 +77,7 @@ fn a_thousand_connections_at_once_are_echoed_byte_for_byte() {
 fn cycle(address: SocketAddr, number: usize) {
     let mut peer = TcpStream::connect(address).unwrap();
     peer.write_all(b"x").unwrap();
-    if number % 3 != 0 {
+    if !number.is_multiple_of(3) {
         peer.read_exact(&mut [0]).unwrap();
     }
     // Closed with the echo unread, the connection is reset.
@@ -103,4 +103,20 @@ fn ten_thousand_connections_leave_descriptors_and_tables_as_they_were() {
         assert!(Instant::now() < deadline, "{} descriptors, {before} before", server.descriptors());
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_listing_that_nobody_reads_does_not_stop_the_server() {
+    let (server, address, _stderr) =
+        Process::serve_unread("echo", &["--listen", "127.0.0.1:0", "--connections", "5000"]);
+    let mut peer = TcpStream::connect(address).unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    // A pipe takes 64 KiB, and a listing of so many tasks more.
+    server.signal(Signal::USR1);
+    for _ in 0..3 {
+        peer.write_all(b"x").unwrap();
+        peer.read_exact(&mut [0]).unwrap();
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.end().code, Some(0));
 }

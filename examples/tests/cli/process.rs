@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -58,21 +58,39 @@ impl Process {
 
     /// Starts an example. Its output is no terminal.
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Process {
+        let (mut process, stderr) = Process::start_unread(name, arguments);
+        process.stderr = lines(stderr);
+        process
+    }
+
+    /// As [`start`](Self::start), but nobody reads the standard error.
+    fn start_unread(name: &str, arguments: &[&str]) -> (Process, ChildStderr) {
         let mut command = Command::new(program(name));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let stdout = lines(child.stdout.take().expect("piped"));
-        let stderr = lines(child.stderr.take().expect("piped"));
-        Process { child, stdout, stderr }
+        let stderr = child.stderr.take().expect("piped");
+        (Process { child, stdout, stderr: channel().1 }, stderr)
     }
 
     /// Starts a server and reads from its first line where it listens.
     pub(crate) fn serve(name: &str, arguments: &[&str]) -> (Process, SocketAddr) {
         let server = Process::start(name, arguments);
-        let line = server.line();
-        let address = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("the first line is {line:?}"));
-        let address = address.parse().expect("an address");
+        let address = server.address();
         (server, address)
+    }
+
+    /// As [`serve`](Self::serve), with the standard error that nobody reads.
+    pub(crate) fn serve_unread(name: &str, arguments: &[&str]) -> (Process, SocketAddr, ChildStderr) {
+        let (server, stderr) = Process::start_unread(name, arguments);
+        let address = server.address();
+        (server, address, stderr)
+    }
+
+    fn address(&self) -> SocketAddr {
+        let line = self.line();
+        let address = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("the first line is {line:?}"));
+        address.parse().expect("an address")
     }
 
     /// The next line of standard output.
