@@ -3,7 +3,6 @@
 mod common;
 
 use std::io::Write;
-use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::*;
@@ -244,7 +243,7 @@ fn a_foreign_loop_is_woken_by_the_deadline_and_by_sockets() {
     assert!(is_readable(&linux, 10_000));
     assert!(take_events(&mut linux).readiness(token(1)).has(Readiness::READ));
     assert!(!is_readable(&linux, 0));
-    assert!(peer.as_raw_fd() >= 0);
+    drop(peer);
 }
 
 #[test]
