@@ -39,7 +39,8 @@ use proc_macro::TokenStream;
 /// # What survives a wait
 ///
 /// The fields of `self`, and the parameters, which the caller passes again at each resume. A local does not: using one
-/// behind a wait is an error at its name, and so is a local with a destructor where a wait follows in its scope.
+/// behind a wait is an error at its name, and so is a local with a destructor where a wait follows in its scope (this one when
+/// the body is compiled for a platform: `cargo check` of generic code does not show it).
 ///
 /// A statement with a wait begins anew at each resume. So a wait is the first thing that its statement evaluates, and
 /// each statement has one at most: `foo(wait!(a)?, wait!(b)?)` is an error. What may stand before a wait is what does not
