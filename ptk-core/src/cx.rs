@@ -149,6 +149,16 @@ impl<P: Platform> Cx<'_, P> {
         self.platform.now()
     }
 
+    /// Fills `out` with bytes that nobody can guess, from the platform. A simulator's repeat with its seed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] if the platform has no source of them; what else it says.
+    pub fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
+        let filled = self.platform.entropy(out);
+        filled.map_err(|error| self.fail(error))
+    }
+
     /// Ready once the clock has reached `deadline`.
     ///
     /// For a sleep relative to now, whose deadline must be the same at each evaluation, see [`sleep!`](crate::sleep).

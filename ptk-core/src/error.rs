@@ -137,7 +137,7 @@ impl fmt::Display for Error {
 
 fn table_full(f: &mut fmt::Formatter<'_>, kind: Kind, capacity: u32) -> fmt::Result {
     let (table, parameter) = match kind {
-        Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket => ("socket", "SOCKETS"),
+        Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket | Kind::Descriptor => ("socket", "SOCKETS"),
         Kind::Timer => ("timer", "TIMERS"),
         Kind::EventSource => ("event source", "EVENTS"),
         Kind::Task => ("task", "TASKS"),

@@ -31,6 +31,8 @@ pub enum Kind {
     EventSource = 5,
     /// One run of a task.
     Task = 6,
+    /// A stream that only the platform can open: a serial port, say.
+    Descriptor = 7,
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             4 => Some(Kind::Timer),
             5 => Some(Kind::EventSource),
             6 => Some(Kind::Task),
+            7 => Some(Kind::Descriptor),
             _ => None,
         }
     }
@@ -215,4 +218,12 @@ typed_handles! {
     EventSource
     /// One run of a task: a task that was started again has another handle.
     Task
+    /// A stream of bytes that only the platform can open: a serial port or a pipe, say. See the platform's crate.
+    Descriptor
 }
+
+/// Handles of streams of bytes: what [`Cx::recv`](crate::Cx::recv) and [`Cx::send`](crate::Cx::send) take.
+pub trait Stream: TypedHandle {}
+
+impl Stream for TcpSocket {}
+impl Stream for Descriptor {}

@@ -84,6 +84,7 @@ mod event;
 mod event_loop;
 mod handle;
 mod inspect;
+mod options;
 mod ownership;
 mod platform;
 mod port;
@@ -107,9 +108,13 @@ pub use cx::Cx;
 pub use error::Error;
 pub use event::Event;
 pub use event_loop::EventLoop;
-pub use handle::{EventSource, Handle, Kind, MAX_SLOTS, Task, TcpListener, TcpSocket, Timer, TypedHandle, UdpSocket};
+pub use handle::{
+    Descriptor, EventSource, Handle, Kind, MAX_SLOTS, Stream, Task, TcpListener, TcpSocket, Timer, TypedHandle,
+    UdpSocket,
+};
 pub use inspect::{Counters, Tables, TaskReport, TaskState, Usage, WaitingFor};
-pub use platform::{Close, Half, Options, Platform, Readiness, Received, Rest, Sink, Until};
+pub use options::{Interface, Keepalive, Membership, Options, Reuse, SocketOption};
+pub use platform::{Close, Datagram, Half, NameService, Platform, Readiness, Received, Rest, Sink, Until};
 pub use port::{EventPort, EventPortView, Port, Raised, Wake};
 pub use protothread::{First, Never, Protothread, TimedOut};
 pub use pt::{Pt, PtTimed};
@@ -123,8 +128,8 @@ pub mod prelude {
     pub use core::task::Poll;
 
     pub use crate::{
-        Buf, Buffer, Cx, Duration, Error, Event, EventLoop, EventSource, First, Half, Instant, Options, Platform,
-        Protothread, Pt, PtTimed, Task, TaskSet, TcpListener, TcpSocket, TimedOut, Timer, TypedHandle, first,
-        protothread, sleep, wait, yield_now,
+        Buf, Buffer, Cx, Datagram, Duration, Error, Event, EventLoop, EventSource, First, Half, Instant, Options,
+        Platform, Protothread, Pt, PtTimed, Task, TaskSet, TcpListener, TcpSocket, TimedOut, Timer, TypedHandle,
+        UdpSocket, first, protothread, sleep, wait, yield_now,
     };
 }

@@ -14,7 +14,7 @@ pub(crate) enum TableName {
 impl TableName {
     pub(crate) const fn of(kind: Kind) -> Option<TableName> {
         match kind {
-            Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket => Some(TableName::Sockets),
+            Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket | Kind::Descriptor => Some(TableName::Sockets),
             Kind::Timer => Some(TableName::Timers),
             Kind::EventSource => Some(TableName::Sources),
             Kind::Task => None,

@@ -3,10 +3,11 @@
 //! The contract is written so that epoll, a completion queue (io_uring) and a polled stack (smoltcp) can each keep it
 //! with at most one copy of the data. The conformance suite in `tests/` holds every backend against it.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use crate::error::Error;
 use crate::handle::{EventSource, Handle};
+use crate::options::{Options, SocketOption};
 use crate::port::EventPortView;
 use crate::time::Instant;
 
@@ -84,30 +85,6 @@ pub trait Sink {
     fn raised(&mut self);
 }
 
-/// Plain settings of a socket, kept by the core until the platform opens it. Twelve bytes; the default is all zero bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Options {
-    /// Send small segments at once (`TCP_NODELAY`, RFC 896). Accepted connections inherit it.
-    pub nodelay: bool,
-    /// Share the port with other listeners that ask for the same (`SO_REUSEPORT`).
-    pub reuse_port: bool,
-    /// Connections that the platform holds while nobody accepts; 0 is the platform's default.
-    pub backlog: u16,
-    /// The size of the platform's receive buffer in bytes; 0 is the platform's default. Platforms may round it.
-    pub receive_buffer: u32,
-    /// The size of the platform's send buffer in bytes; 0 is the platform's default. Platforms may round it.
-    pub send_buffer: u32,
-}
-
-const _: () = assert!(size_of::<Options>() == 12);
-
-impl Options {
-    /// The platform's defaults.
-    pub const DEFAULT: Options =
-        Options { nodelay: false, reuse_port: false, backlog: 0, receive_buffer: 0, send_buffer: 0 };
-}
-
 /// What a receive got.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -116,6 +93,33 @@ pub struct Received {
     pub count: usize,
     /// Whether more may be there.
     pub rest: Rest,
+}
+
+/// One datagram that was received.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Datagram {
+    /// Bytes written to the buffer. 0 is an empty datagram, and no end of anything.
+    pub count: usize,
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// Whether it was longer than the buffer: the rest of it is lost.
+    pub truncated: bool,
+}
+
+/// What the system knows about names: see [`Platform::name_service`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum NameService<'a> {
+    /// A server to ask, in the order in which they are to be asked.
+    Server(SocketAddr),
+    /// A domain in which names are searched, in the order in which they are to be tried.
+    Search(&'a str),
+    /// A name with at least so many dots is tried as it is before the search domains.
+    Ndots(u8),
+    /// How long one server has to answer, in seconds.
+    Timeout(u8),
+    /// How often each server is asked.
+    Attempts(u8),
 }
 
 /// What is left after a receive.
@@ -277,6 +281,48 @@ pub trait Platform {
     /// signal.
     fn send(&mut self, socket: &mut Self::Socket, data: &[u8]) -> Result<usize, Error>;
 
+    /// As [`receive`](Self::receive), and leaves what it gives to be received again. Gives the number of bytes; 0 is the
+    /// end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    fn peek(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> Result<usize, Error>;
+
+    /// Opens a datagram socket at `address`; port 0 lets the platform choose, unpredictably. An IPv6 socket takes IPv6
+    /// datagrams only. [`Readiness::READ`] announces datagrams and failures, [`Readiness::WRITE`] room to send.
+    ///
+    /// # Errors
+    ///
+    /// Address in use, not available, no permission, out of descriptors.
+    fn open_datagram(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<Self::Socket, Error>;
+
+    /// Makes `peer` the only one that a datagram socket receives from and, where none is named, sends to; `None` undoes
+    /// that. What was received from others before may still be delivered.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn connect_datagram(&mut self, socket: &mut Self::Socket, peer: Option<SocketAddr>) -> Result<(), Error>;
+
+    /// Receives one datagram into `buffer`. With an empty `buffer` too it takes one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if none is there. [`Error::ConnectionRefused`] and the like are what the network said of an
+    /// earlier datagram to the connected peer, each once; the socket stays as it was, and more datagrams may be there.
+    fn receive_from(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> Result<(Datagram, Rest), Error>;
+
+    /// Offers one datagram, which may be empty, to `peer`, or to the connected one if that is `None`. Accepted is not
+    /// delivered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if there is no room; [`Error::MessageTooLarge`]; [`Error::NotConnected`] without any peer;
+    /// [`Error::PermissionDenied`] for a broadcast that was not allowed; [`Error::NoRoute`]; [`Error::InvalidArgument`]
+    /// for a peer of the other family; as [`receive_from`](Self::receive_from) what the network said of an earlier one.
+    fn send_to(&mut self, socket: &mut Self::Socket, data: &[u8], peer: Option<SocketAddr>) -> Result<(), Error>;
+
     /// Shuts down half of a connection. What was accepted for sending goes out first.
     ///
     /// # Errors
@@ -287,13 +333,15 @@ pub trait Platform {
     /// Closes a socket without waiting. No event for it is reported afterwards, not even one that had happened before.
     fn close(&mut self, socket: Self::Socket, how: Close);
 
-    /// Applies what can be changed on an open socket; the backlog and `reuse_port` cannot. A size of 0 leaves the buffer
-    /// as it is.
+    /// Changes a setting of an open socket.
     ///
     /// # Errors
     ///
-    /// What the system says.
-    fn set_options(&mut self, socket: &mut Self::Socket, options: &Options) -> Result<(), Error>;
+    /// [`Error::NotSupported`] for what this kind of socket, or the platform, does not have; [`Error::InvalidArgument`]
+    /// for a group that is none, or an interface that there is not; [`Error::AddressInUse`] for a group that the socket
+    /// has joined on that interface, [`Error::AddressNotAvailable`] to leave one that it has not;
+    /// [`Error::OutOfMemory`] for more groups than the platform allows; what else the system says.
+    fn set_option(&mut self, socket: &mut Self::Socket, option: SocketOption) -> Result<(), Error>;
 
     /// The address that the socket is bound to.
     ///
@@ -308,6 +356,25 @@ pub trait Platform {
     ///
     /// [`Error::NotConnected`] if there is none.
     fn peer_address(&mut self, socket: &Self::Socket) -> Result<SocketAddr, Error>;
+
+    /// Fills `out` with bytes that nobody can guess; a simulator's are as random, and repeat with its seed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] without a source of them; what the system says.
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error>;
+
+    /// Tells what the system knows about names: servers, domains, and how to ask. Asked once for each lookup that goes out
+    /// to a server, so that changes are seen. Platforms that know nothing tell nothing.
+    fn name_service(&mut self, tell: &mut dyn FnMut(NameService<'_>)) {
+        let _ = tell;
+    }
+
+    /// Tells the addresses that the system itself has for `name` (a hosts file), which no server is asked for. The name
+    /// has no final dot, and upper and lower case are the same. Platforms that know none tell none.
+    fn host_addresses(&mut self, name: &str, tell: &mut dyn FnMut(IpAddr)) {
+        let _ = (name, tell);
+    }
 
     /// The system's own number for the last failure of a call of this platform, for diagnosis.
     fn last_os_error(&self) -> Option<i32>;

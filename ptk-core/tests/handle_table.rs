@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 use ptk_core::table::{HandleTable, HandleTableView, Vacant};
-use ptk_core::{EventSource, Handle, Kind, Task, TcpListener, TcpSocket, Timer, TypedHandle, UdpSocket};
+use ptk_core::{Descriptor, EventSource, Handle, Kind, Task, TcpListener, TcpSocket, Timer, TypedHandle, UdpSocket};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Value(u32);
@@ -175,8 +175,8 @@ fn handles_keep_their_parts_and_their_kinds_apart() {
     assert_eq!(TcpSocket::from_handle(handle).unwrap().handle(), Some(handle));
     assert!(TcpListener::from_handle(handle).is_none() && UdpSocket::from_handle(handle).is_none());
     assert!(Timer::from_handle(handle).is_none() && Task::from_handle(handle).is_none());
-    assert!(EventSource::from_handle(handle).is_none());
+    assert!(EventSource::from_handle(handle).is_none() && Descriptor::from_handle(handle).is_none());
     assert_eq!(TcpSocket::default(), TcpSocket::NONE);
     assert_eq!(format!("{:?}", TcpSocket::NONE), "TcpSocket none");
-    assert_eq!((Handle::from_raw(0), Handle::from_raw(7 << 60), Handle::from_raw(u64::MAX)), (None, None, None));
+    assert_eq!((Handle::from_raw(0), Handle::from_raw(0xf << 60), Handle::from_raw(u64::MAX)), (None, None, None));
 }

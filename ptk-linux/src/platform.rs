@@ -5,8 +5,8 @@ use core::mem::MaybeUninit;
 use core::net::SocketAddr;
 
 use ptk_core::{
-    Close, Error, EventLoop, EventPortView, EventSource, Half, Handle, Instant, Options, Platform, Received, Rest,
-    Sink, Until,
+    Close, Datagram, Error, EventLoop, EventPortView, EventSource, Half, Handle, Instant, Options, Platform, Received,
+    Rest, Sink, SocketOption, Until,
 };
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -340,6 +340,36 @@ impl Platform for Linux<'_> {
         }
     }
 
+    fn peek(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<usize, Error> {
+        let _ = (socket, buffer);
+        Err(Error::NotSupported)
+    }
+
+    fn open_datagram(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<Socket, Error> {
+        let _ = (address, options, token);
+        Err(Error::NotSupported)
+    }
+
+    fn connect_datagram(&mut self, socket: &mut Socket, peer: Option<SocketAddr>) -> Result<(), Error> {
+        let _ = (socket, peer);
+        Err(Error::NotSupported)
+    }
+
+    fn receive_from(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<(Datagram, Rest), Error> {
+        let _ = (socket, buffer);
+        Err(Error::NotSupported)
+    }
+
+    fn send_to(&mut self, socket: &mut Socket, data: &[u8], peer: Option<SocketAddr>) -> Result<(), Error> {
+        let _ = (socket, data, peer);
+        Err(Error::NotSupported)
+    }
+
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
+        let _ = out;
+        Err(Error::NotSupported)
+    }
+
     fn shutdown(&mut self, socket: &mut Socket, half: Half) -> Result<(), Error> {
         socket::shutdown(socket.fd()?, half).map_err(|errno| self.fail(errno))
     }
@@ -352,8 +382,8 @@ impl Platform for Linux<'_> {
         }
     }
 
-    fn set_options(&mut self, socket: &mut Socket, options: &Options) -> Result<(), Error> {
-        socket::reconfigure(socket.fd()?, options).map_err(|errno| self.fail(errno))
+    fn set_option(&mut self, socket: &mut Socket, option: SocketOption) -> Result<(), Error> {
+        socket::set_option(socket.fd()?, option).map_err(|errno| self.fail(errno))
     }
 
     fn local_address(&mut self, socket: &Socket) -> Result<SocketAddr, Error> {

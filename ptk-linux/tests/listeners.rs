@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 
 use common::*;
-use ptk_core::{Close, Error, Options, Platform, Readiness, Rest};
+use ptk_core::{Close, Error, Options, Platform, Readiness, Rest, Reuse};
 use ptk_linux::Linux;
 
 #[test]
@@ -113,7 +113,7 @@ fn the_port_of_a_listener_with_old_connections_can_be_used_at_once() {
 #[test]
 fn a_port_is_shared_only_by_those_who_ask() {
     let mut linux = open(Linux::new());
-    let sharing = Options { reuse_port: true, ..Options::DEFAULT };
+    let sharing = Options { reuse: Reuse::Port, ..Options::DEFAULT };
     let listener = linux.open_listener(V4, &sharing, token(1)).unwrap();
     let address = linux.local_address(&listener).unwrap();
     linux.open_listener(address, &sharing, token(2)).unwrap();

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
 use common::*;
-use ptk_core::{Close, Error, Half, Options, Platform, Readiness, Rest, Until};
+use ptk_core::{Close, Error, Half, Options, Platform, Readiness, Rest, SocketOption, Until};
 use ptk_linux::Linux;
 
 #[test]
@@ -271,8 +271,9 @@ fn options_can_be_set_on_an_open_socket() {
     let mut linux = open(Linux::new());
     let options = Options { nodelay: true, receive_buffer: u32::MAX, send_buffer: 20_000, ..Options::DEFAULT };
     let (mut socket, _peer) = connection_with(&mut linux, token(1), &options);
-    assert_eq!(linux.set_options(&mut socket, &options), Ok(()));
-    assert_eq!(linux.set_options(&mut socket, &Options::DEFAULT), Ok(()));
+    for option in [SocketOption::Nodelay(false), SocketOption::ReceiveBuffer(u32::MAX), SocketOption::SendBuffer(1)] {
+        assert_eq!(linux.set_option(&mut socket, option), Ok(()));
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ mod traffic;
 
 use std::net::SocketAddr;
 
-use ptk_core::{Close, Error, Handle, Instant, Options, Readiness};
+use ptk_core::{Close, Error, Handle, Instant, Options, Readiness, SocketOption};
 
 use self::agenda::{Action, Agenda};
 use self::listener::Listener;
@@ -113,18 +113,23 @@ impl Kernel {
         }
     }
 
-    /// Changes the options of an open socket.
-    pub(crate) fn set_options(&mut self, socket: &Socket, options: &Options) -> Result<(), Error> {
+    /// Changes a setting of an open socket.
+    pub(crate) fn set_option(&mut self, socket: &Socket, option: SocketOption) -> Result<(), Error> {
+        let change = |options: &mut Options| match option {
+            SocketOption::Nodelay(on) => Ok(options.nodelay = on),
+            SocketOption::ReceiveBuffer(bytes) => Ok(options.receive_buffer = bytes),
+            SocketOption::SendBuffer(bytes) => Ok(options.send_buffer = bytes),
+            _ => Err(Error::NotSupported),
+        };
         if let Ok(ListenerId(id)) = self.listener_id(socket) {
-            if let Some(listener) = self.listeners.get_mut(id) {
-                let Options { backlog, reuse_port, .. } = listener.options;
-                listener.options = Options { backlog, reuse_port, ..*options };
-            }
-            return Ok(());
+            let listener = self.listeners.get_mut(id).ok_or(Error::InvalidHandle)?;
+            return change(&mut listener.options);
         }
         let id = self.stream_id(socket)?;
         let stream = self.stream_mut(id)?;
-        stream.apply(options);
+        let mut options = Options::DEFAULT;
+        change(&mut options)?;
+        stream.apply(&options);
         if let Some(peer) = stream.peer {
             self.pump(peer);
         }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use ptk_core::{
-    Close, Duration, Error, EventPort, EventPortView, Half, Handle, Instant, Options, Platform, Received, Sink, Until,
+    Close, Datagram, Duration, Error, EventPort, EventPortView, Half, Handle, Instant, Options, Platform, Received,
+    Rest, Sink, SocketOption, Until,
 };
 
 use crate::clock::Clock;
@@ -164,6 +165,36 @@ impl Platform for Mock {
         self.kernel.send(self.kernel.stream_id(socket)?, data)
     }
 
+    fn peek(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<usize, Error> {
+        let _ = (socket, buffer);
+        Err(Error::NotSupported)
+    }
+
+    fn open_datagram(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<Socket, Error> {
+        let _ = (address, options, token);
+        Err(Error::NotSupported)
+    }
+
+    fn connect_datagram(&mut self, socket: &mut Socket, peer: Option<SocketAddr>) -> Result<(), Error> {
+        let _ = (socket, peer);
+        Err(Error::NotSupported)
+    }
+
+    fn receive_from(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<(Datagram, Rest), Error> {
+        let _ = (socket, buffer);
+        Err(Error::NotSupported)
+    }
+
+    fn send_to(&mut self, socket: &mut Socket, data: &[u8], peer: Option<SocketAddr>) -> Result<(), Error> {
+        let _ = (socket, data, peer);
+        Err(Error::NotSupported)
+    }
+
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
+        let _ = out;
+        Err(Error::NotSupported)
+    }
+
     fn shutdown(&mut self, socket: &mut Socket, half: Half) -> Result<(), Error> {
         self.kernel.shutdown(self.kernel.stream_id(socket)?, half)
     }
@@ -172,8 +203,8 @@ impl Platform for Mock {
         self.kernel.close(&socket, how);
     }
 
-    fn set_options(&mut self, socket: &mut Socket, options: &Options) -> Result<(), Error> {
-        self.kernel.set_options(socket, options)
+    fn set_option(&mut self, socket: &mut Socket, option: SocketOption) -> Result<(), Error> {
+        self.kernel.set_option(socket, option)
     }
 
     fn local_address(&mut self, socket: &Socket) -> Result<SocketAddr, Error> {

@@ -3,10 +3,10 @@
 mod common;
 
 use common::*;
-use ptk_core::{Error, Options, Platform, Until};
+use ptk_core::{Error, Options, Platform, Reuse, Until};
 use ptk_mock::Mock;
 
-const SHARED: Options = Options { reuse_port: true, ..Options::DEFAULT };
+const SHARED: Options = Options { reuse: Reuse::Port, ..Options::DEFAULT };
 
 fn bind(mock: &mut Mock, address: &str, options: &Options) -> Result<ptk_mock::Socket, Error> {
     mock.open_listener(at(address), options, SERVER)

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use ptk_core::{Error, Half, Options, Platform, Rest, Until};
+use ptk_core::{Error, Half, Options, Platform, Rest, SocketOption, Until};
 
 #[test]
 fn bytes_arrive_whole_and_in_order() {
@@ -119,7 +119,7 @@ fn larger_buffers_take_effect_on_an_open_connection() {
     let (_listener, mut near, _far) = connection(&mut mock, &buffers(4, 0), &buffers(0, 4));
     assert_eq!(mock.send(&mut near, b"0123456789"), Ok(8));
     poll(&mut mock);
-    assert_eq!(mock.set_options(&mut near, &buffers(6, 0)), Ok(()));
+    assert_eq!(mock.set_option(&mut near, SocketOption::SendBuffer(6)), Ok(()));
     assert_eq!(poll(&mut mock), [Report::Socket(CLIENT, WRITE)]);
     assert_eq!(mock.send(&mut near, b"89"), Ok(2));
 }
@@ -130,7 +130,7 @@ fn a_larger_receive_buffer_lets_the_peer_go_on() {
     let (_listener, mut near, mut far) = connection(&mut mock, &buffers(4, 0), &buffers(0, 4));
     assert_eq!(mock.send(&mut near, b"0123456789"), Ok(8));
     poll(&mut mock);
-    assert_eq!(mock.set_options(&mut far, &buffers(0, 16)), Ok(()));
+    assert_eq!(mock.set_option(&mut far, SocketOption::ReceiveBuffer(16)), Ok(()));
     assert_eq!(poll(&mut mock), [Report::Socket(CLIENT, WRITE)]);
     assert_eq!(receive(&mut mock, &mut far), Ok(b"01234567".to_vec()));
 }
@@ -152,7 +152,7 @@ fn the_socket_of_nothing_is_refused_everywhere() {
     assert_eq!(mock.accept(&mut closed, &Options::DEFAULT, ACCEPTED), Err(Error::InvalidHandle));
     assert_eq!(mock.finish_connect(&mut closed), Err(Error::InvalidHandle));
     assert_eq!(mock.shutdown(&mut closed, Half::Both), Err(Error::InvalidHandle));
-    assert_eq!(mock.set_options(&mut closed, &Options::DEFAULT), Err(Error::InvalidHandle));
+    assert_eq!(mock.set_option(&mut closed, SocketOption::Nodelay(true)), Err(Error::InvalidHandle));
     assert_eq!(mock.local_address(&closed), Err(Error::InvalidHandle));
     close(&mut mock, closed);
     assert_eq!(mock.open_sockets(), 0);

@@ -152,7 +152,7 @@ pub(crate) fn a_late_accept_finds_the_connection_and_its_data<B: Backend>() {
 /// 27. bind reports address in use and address not available.
 pub(crate) fn bind_tells_what_is_wrong_with_the_address<B: Backend>() {
     let mut stage = Stage::<B>::new();
-    let shared = Options { reuse_port: true, ..Options::DEFAULT };
+    let shared = Options { reuse: ptk_core::Reuse::Port, ..Options::DEFAULT };
     let foreign: [SocketAddr; 2] =
         ["192.0.2.1:0", "[2001:db8::1]:0"].map(|address| address.parse().expect("it is an address"));
     for address in [stage.backend.v4(), stage.backend.v6()] {

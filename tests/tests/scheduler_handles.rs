@@ -93,7 +93,7 @@ fn accepted_by(cx: &mut Cx<'_, World>, handles: Handles) -> Vec<&'static str> {
     refuses! {
         try_accept(listener) try_recv(socket, &mut [0]) try_send(socket, &[1]) try_recv(socket, &mut [])
         try_send(socket, &[]) shutdown(socket, Half::Both) abort(socket) local_address(socket) local_address(listener)
-        peer_address(socket) set_options(socket, &Options::DEFAULT)
+        peer_address(socket) set_nodelay(socket, true)
         start_timer(timer, ms(1)) start_repeating(timer, ms(1)) stop_timer(timer) timer_is_running(timer)
         raise(source, 1) cancel(task)
         close(socket) close(listener) close(timer) close(source) close(task)

@@ -79,7 +79,9 @@ impl<P: Platform> Cx<'_, P> {
 
     fn waiters(&mut self, handle: Handle) -> Option<WaitList> {
         match handle.kind() {
-            Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket => Some(self.sockets.slot_mut(handle)?.waiters()),
+            Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket | Kind::Descriptor => {
+                Some(self.sockets.slot_mut(handle)?.waiters())
+            }
             Kind::Timer => Some(self.timers.slot_mut(handle)?.waiters()),
             Kind::EventSource => Some(self.sources.slot_mut(handle)?.waiters()),
             Kind::Task => None,

@@ -31,7 +31,7 @@ impl<P: Platform> Cx<'_, P> {
     /// Whether `handle` names something that is open.
     pub fn is_valid(&self, handle: Handle) -> bool {
         match handle.kind() {
-            Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket => self.sockets.contains(handle),
+            Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket | Kind::Descriptor => self.sockets.contains(handle),
             Kind::Timer => self.timers.contains(handle),
             Kind::EventSource => self.sources.contains(handle),
             Kind::Task => self.task_handle(handle.index()) == Some(handle),
@@ -214,7 +214,9 @@ impl<P: Platform> Cx<'_, P> {
 
     fn close_handle(&mut self, handle: Handle) {
         match handle.kind() {
-            Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket => self.close_socket(handle, Close::Graceful),
+            Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket | Kind::Descriptor => {
+                self.close_socket(handle, Close::Graceful)
+            }
             Kind::Timer => self.close_timer(handle),
             Kind::EventSource => self.close_source(handle),
             Kind::Task => {}

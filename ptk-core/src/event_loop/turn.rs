@@ -207,7 +207,7 @@ impl<P: Platform> Cx<'_, P> {
         if self.sockets.get(handle).is_some_and(readable) {
             self.tell(set, handle, Event::Readable);
         }
-        if news.has(Readiness::HANGUP) {
+        if news.has(Readiness::HANGUP) && handle.kind() != Kind::UdpSocket {
             self.tell(set, handle, Event::Disconnected);
         }
         if news.has(Readiness::WRITE) {

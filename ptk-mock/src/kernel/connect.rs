@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ptk_core::{Close, Duration, Error, Handle, Instant, Options, Readiness};
+use ptk_core::{Close, Duration, Error, Handle, Instant, Options, Readiness, Reuse};
 
 use super::agenda::Action;
 use super::listener::Listener;
@@ -30,7 +30,8 @@ impl Kernel {
             address.set_port(self.ports.ephemeral().ok_or(Error::AddressInUse)?);
         }
         let taken = self.listeners.iter().any(|(_, other)| {
-            address::collide(other.address, address) && !(other.options.reuse_port && options.reuse_port)
+            address::collide(other.address, address)
+                && !(other.options.reuse == Reuse::Port && options.reuse == Reuse::Port)
         });
         if taken {
             return Err(Error::AddressInUse);

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::task::Poll;
 
 use ptk_core::{
-    Close, Cx, Duration, Error, Event, EventLoop, EventPortView, EventSource, Half, Handle, Instant, Options, Platform,
-    Pt, Readiness, Received, Sink, Suspended, TaskSet, TcpListener, TcpSocket, Until,
+    Close, Cx, Datagram, Duration, Error, Event, EventLoop, EventPortView, EventSource, Half, Handle, Instant, Options,
+    Platform, Pt, Readiness, Received, Rest, Sink, SocketOption, Suspended, TaskSet, TcpListener, TcpSocket, Until,
 };
 use ptk_mock::Mock;
 
@@ -104,8 +104,32 @@ impl Platform for World {
         self.mock.close(socket, how);
     }
 
-    fn set_options(&mut self, socket: &mut Self::Socket, options: &Options) -> Result<(), Error> {
-        self.mock.set_options(socket, options)
+    fn peek(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> Result<usize, Error> {
+        self.mock.peek(socket, buffer)
+    }
+
+    fn open_datagram(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<Self::Socket, Error> {
+        self.mock.open_datagram(address, options, token)
+    }
+
+    fn connect_datagram(&mut self, socket: &mut Self::Socket, peer: Option<SocketAddr>) -> Result<(), Error> {
+        self.mock.connect_datagram(socket, peer)
+    }
+
+    fn receive_from(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> Result<(Datagram, Rest), Error> {
+        self.mock.receive_from(socket, buffer)
+    }
+
+    fn send_to(&mut self, socket: &mut Self::Socket, data: &[u8], peer: Option<SocketAddr>) -> Result<(), Error> {
+        self.mock.send_to(socket, data, peer)
+    }
+
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
+        self.mock.entropy(out)
+    }
+
+    fn set_option(&mut self, socket: &mut Self::Socket, option: SocketOption) -> Result<(), Error> {
+        self.mock.set_option(socket, option)
     }
 
     fn local_address(&mut self, socket: &Self::Socket) -> Result<SocketAddr, Error> {

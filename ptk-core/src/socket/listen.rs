@@ -1,0 +1,126 @@
+//! Listening, and accepting connections.
+
+use core::net::SocketAddr;
+use core::task::Poll;
+
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::handle::{Kind, TcpListener, TcpSocket, TypedHandle};
+use crate::options::Options;
+use crate::platform::{Platform, Readiness};
+use crate::socket::{Phase, SocketSlot};
+use crate::time::Duration;
+use crate::wait::{Place, Source};
+
+/// How long accepting pauses when the system has no descriptors or memory left, unless a socket is closed sooner.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+impl<P: Platform> Cx<'_, P> {
+    /// Listens at `address`; port 0 lets the platform choose, and [`local_address`](Self::local_address) tells what.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AddressInUse`], [`Error::AddressNotAvailable`], [`Error::PermissionDenied`], [`Error::TableFull`], and
+    /// whatever else the platform says.
+    pub fn listen(&mut self, address: SocketAddr) -> Result<TcpListener, Error> {
+        self.listen_with(address, &Options::DEFAULT)
+    }
+
+    /// As [`listen`](Self::listen), with `options`. Accepted sockets inherit them.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen`](Self::listen).
+    pub fn listen_with(&mut self, address: SocketAddr, options: &Options) -> Result<TcpListener, Error> {
+        // Accepting starts when the platform says that somebody came.
+        self.open_with(options, |platform, token| platform.open_listener(address, options, token))
+    }
+
+    /// Takes the next connection. Many tasks may wait on one listener: they are woken one at a time, first come, first
+    /// served. The socket belongs to the current task and scope.
+    ///
+    /// Passing troubles are waited out, not reported: while the socket table is full, newcomers wait in the platform's
+    /// backlog; when the system has no descriptors or memory left, accepting pauses until a socket of this loop is closed,
+    /// or a tenth of a second.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidHandle`]; [`Error::Busy`] if the listener has a handler and nobody is there;
+    /// [`Error::TooManyWaits`]; whatever says that the listener is broken.
+    pub fn accept(&mut self, listener: TcpListener) -> Poll<Result<TcpSocket, Error>> {
+        if let Some(source) = self.must_queue(listener) {
+            return self.wait_for(source, Place::Back).map(|error| Err(self.fail(error)));
+        }
+        let source = match self.accept_now(listener) {
+            Ok(socket) => return Poll::Ready(Ok(socket)),
+            Err(Error::WouldBlock) => match listener.handle() {
+                Some(handle) => Source::readable(handle.index()),
+                None => return Poll::Ready(Err(self.fail(Error::InvalidHandle))),
+            },
+            Err(Error::TableFull { .. } | Error::TooManyDescriptors | Error::OutOfMemory) => Source::ROOM,
+            Err(error) => return Poll::Ready(Err(self.fail(error))),
+        };
+        // Who was woken for this, and found nothing, keeps its place.
+        let place = if self.poll.was_woken_by(source) && !self.poll.accepted { Place::Front } else { Place::Back };
+        self.wait_for(source, place).map(|error| Err(self.fail(error)))
+    }
+
+    /// The listener to wait for if others are first: one that was woken for the next connection, or, where the current
+    /// task has had its turn, one that waits.
+    fn must_queue(&mut self, listener: TcpListener) -> Option<Source> {
+        let handle = listener.handle()?;
+        let slot = self.sockets.slot_mut(handle)?;
+        let source = Source::readable(handle.index());
+        let others_are_first = if self.poll.accepted {
+            slot.waiters().first().is_some()
+        } else {
+            slot.value().is_promised() && !self.poll.was_woken_by(source)
+        };
+        (others_are_first && self.poll.task.is_some()).then_some(source)
+    }
+
+    /// Takes the next connection if there is one, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if nobody is there; [`Error::TableFull`], [`Error::TooManyDescriptors`] and
+    /// [`Error::OutOfMemory`] while somebody may be; otherwise as [`accept`](Self::accept).
+    pub fn try_accept(&mut self, listener: TcpListener) -> Result<TcpSocket, Error> {
+        self.accept_now(listener).map_err(|error| self.fail(error))
+    }
+
+    fn accept_now(&mut self, listener: TcpListener) -> Result<TcpSocket, Error> {
+        let listener = listener.handle().ok_or(Error::InvalidHandle)?;
+        let next = self.sockets.next_handle(Kind::TcpSocket, self.state.loop_id);
+        let capacity = self.sockets.capacity() as u32;
+        let paused = self.state.accept_paused();
+        let slot = self.sockets.get_mut(listener).ok_or(Error::InvalidHandle)?;
+        if !slot.ready.has(Readiness::READ) || !self.poll.may_progress() {
+            return Err(Error::WouldBlock);
+        }
+        let Some(token) = next else { return Err(Error::TableFull { kind: Kind::TcpSocket, capacity }) };
+        if paused {
+            return Err(Error::TooManyDescriptors);
+        }
+        let options = slot.options;
+        let platform = match self.platform.accept(&mut slot.platform, &options, token) {
+            Err(Error::WouldBlock) => {
+                slot.ready = slot.ready.without(Readiness::READ);
+                return Err(Error::WouldBlock);
+            }
+            Err(error @ (Error::TooManyDescriptors | Error::OutOfMemory)) => {
+                self.pause_accepting();
+                return Err(error);
+            }
+            accepted => accepted?,
+        };
+        self.poll.accepted_from(Source::readable(listener.index()));
+        self.add_socket(SocketSlot::new(platform, options, Phase::Connected, Readiness::WRITE))
+    }
+
+    fn pause_accepting(&mut self) {
+        self.state.counters.0.accept_pauses += 1;
+        self.state.accept_again = Some(self.platform.now() + ACCEPT_PAUSE);
+        note!(warn, "accepting pauses: no descriptors or memory left");
+    }
+}
