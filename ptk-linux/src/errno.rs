@@ -5,8 +5,9 @@ use ptk_core::Error;
 use rustix::io::Errno;
 
 /// The meaning of every number that the calls of this crate are documented to give: `socket`, `bind`, `listen`,
-/// `accept4`, `connect`, `send`, `recv`, `shutdown`, `close`, `setsockopt`, `getsockopt`, `getsockname`, `getpeername`
-/// (section 2, and `tcp(7)`, `ip(7)`, `ipv6(7)`), `epoll_create1`, `epoll_ctl`, `epoll_wait`, `timerfd_create`,
+/// `accept4`, `connect`, `send`, `recv`, `shutdown`, `close`, `recvfrom`, `sendto`, `setsockopt`, `getsockopt`,
+/// `getsockname`, `getpeername` (section 2, and `tcp(7)`, `udp(7)`, `ip(7)`, `ipv6(7)`, `unix(7)`), `getrandom`, `ioctl`
+/// (`netdevice(7)`), `epoll_create1`, `epoll_ctl`, `epoll_wait`, `timerfd_create`,
 /// `timerfd_settime`, `eventfd`, `read` and `write`. Anything else is [`Error::Network`].
 #[cold]
 pub(crate) fn error(errno: Errno) -> Error {
@@ -17,7 +18,8 @@ pub(crate) fn error(errno: Errno) -> Error {
         // epoll_ctl(2): ENOSPC is the limit of watches of a user, which are kernel memory.
         Errno::NOMEM | Errno::NOBUFS | Errno::NOSPC => Error::OutOfMemory,
         Errno::MFILE | Errno::NFILE => Error::TooManyDescriptors,
-        Errno::ACCESS | Errno::PERM => Error::PermissionDenied,
+        // EROFS: a socket file that is to be made.
+        Errno::ACCESS | Errno::PERM | Errno::ROFS => Error::PermissionDenied,
 
         Errno::CONNREFUSED => Error::ConnectionRefused,
         Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE | Errno::NETRESET => Error::ConnectionReset,
@@ -49,6 +51,7 @@ pub(crate) fn error(errno: Errno) -> Error {
         | Errno::DOM
         | Errno::PROTOTYPE
         | Errno::NOENT
+        | Errno::NOTDIR
         | Errno::LOOP
         | Errno::NAMETOOLONG => Error::InvalidArgument,
 
@@ -153,7 +156,53 @@ mod tests {
             ],
         ),
         ("shutdown(2), getpeername(2)", &[(Errno::NOTCONN, Error::NotConnected), (Errno::NOBUFS, Error::OutOfMemory)]),
-        ("setsockopt(2)", &[(Errno::NOPROTOOPT, Error::NotSupported), (Errno::DOM, Error::InvalidArgument)]),
+        (
+            "sendto(2), recvfrom(2), udp(7), ip(7), ipv6(7)",
+            &[
+                (Errno::AGAIN, Error::WouldBlock),
+                (Errno::ACCESS, Error::PermissionDenied),
+                (Errno::AFNOSUPPORT, Error::NotSupported),
+                (Errno::CONNREFUSED, Error::ConnectionRefused),
+                (Errno::DESTADDRREQ, Error::NotConnected),
+                (Errno::HOSTUNREACH, Error::NoRoute),
+                (Errno::NETUNREACH, Error::NoRoute),
+                (Errno::INVAL, Error::InvalidArgument),
+                (Errno::ISCONN, Error::AlreadyConnected),
+                (Errno::MSGSIZE, Error::MessageTooLarge),
+                (Errno::NOBUFS, Error::OutOfMemory),
+                (Errno::NODEV, Error::NotSupported),
+                (Errno::PERM, Error::PermissionDenied),
+            ],
+        ),
+        (
+            "setsockopt(2), ip(7), ipv6(7), tcp(7)",
+            &[
+                (Errno::NOPROTOOPT, Error::NotSupported),
+                (Errno::OPNOTSUPP, Error::NotSupported),
+                (Errno::NODEV, Error::NotSupported),
+                (Errno::DOM, Error::InvalidArgument),
+                (Errno::INVAL, Error::InvalidArgument),
+                (Errno::ADDRINUSE, Error::AddressInUse),
+                (Errno::ADDRNOTAVAIL, Error::AddressNotAvailable),
+                (Errno::NOBUFS, Error::OutOfMemory),
+                (Errno::NOMEM, Error::OutOfMemory),
+            ],
+        ),
+        (
+            "unix(7), bind(2), connect(2)",
+            &[
+                (Errno::ADDRINUSE, Error::AddressInUse),
+                (Errno::AGAIN, Error::WouldBlock),
+                (Errno::CONNREFUSED, Error::ConnectionRefused),
+                (Errno::NAMETOOLONG, Error::InvalidArgument),
+                (Errno::NOENT, Error::InvalidArgument),
+                (Errno::NOTDIR, Error::InvalidArgument),
+                (Errno::PROTOTYPE, Error::InvalidArgument),
+                (Errno::ROFS, Error::PermissionDenied),
+            ],
+        ),
+        ("getrandom(2)", &[(Errno::NOSYS, Error::NotSupported), (Errno::FAULT, Error::InvalidArgument)]),
+        ("netdevice(7)", &[(Errno::NODEV, Error::NotSupported)]),
         (
             "epoll_ctl(2), epoll_wait(2)",
             &[

@@ -23,7 +23,14 @@
 //! | `poller.rs` | epoll, and what its events mean |
 //! | `alarm.rs` | the timerfd and when it must be set |
 //! | `port.rs` | [`Port`]: the eventfd and who writes to it |
-//! | `socket.rs` | [`Socket`]: the socket calls and their quirks |
+//! | `socket.rs` | [`Socket`]: what is the same for all kinds of them |
+//! | `tcp.rs`, `udp.rs` | the calls that make TCP and UDP sockets, and their quirks |
+//! | `unix.rs` | [`unix`]: Unix-domain sockets |
+//! | `descriptor.rs` | [`descriptor`]: what else epoll can watch |
+//! | `settings.rs` | settings of sockets |
+//! | `interface.rs` | [`interface_index`] |
+//! | `resolv_conf.rs`, `hosts.rs` | what the system knows about names |
+//! | `lines.rs` | files, line by line |
 //! | `errno.rs` | the meaning of each error number |
 //! | `slot.rs` | "not open yet" as zero bits |
 //! | `sys.rs` | all `unsafe` |
@@ -31,16 +38,26 @@
 #![deny(unsafe_code)]
 
 mod alarm;
+pub mod descriptor;
 mod errno;
+mod hosts;
+mod interface;
+mod lines;
 mod platform;
 mod poller;
 mod port;
+mod resolv_conf;
+mod settings;
 mod slot;
 mod socket;
 #[allow(unsafe_code, reason = "the one module that may")]
 mod sys;
+mod tcp;
+mod udp;
+pub mod unix;
 
+pub use interface::interface_index;
 pub use platform::Linux;
 pub use port::Port;
-pub use rustix::fd::{AsRawFd, BorrowedFd};
+pub use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 pub use socket::Socket;

@@ -1,24 +1,26 @@
 //! [`Linux`]: the platform of an event loop. Puts the parts together; holds no rule of its own but the order in which
 //! they are called.
 
+use core::ffi::CStr;
 use core::mem::MaybeUninit;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use ptk_core::{
-    Close, Datagram, Error, EventLoop, EventPortView, EventSource, Half, Handle, Instant, Options, Platform, Received,
-    Rest, Sink, SocketOption, Until,
+    Close, Datagram, Error, EventLoop, EventPortView, EventSource, Half, Handle, Instant, NameService, Options,
+    Platform, Received, Rest, Sink, SocketOption, Until,
 };
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::RecvFlags;
+use rustix::rand::{GetRandomFlags, getrandom};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::alarm::Alarm;
-use crate::errno;
 use crate::poller::{BATCH, Event, Poller, translate};
 use crate::port::{Port, PortView};
 use crate::slot::Slot;
 use crate::socket::{self, Socket, uninterrupted};
+use crate::{descriptor, errno, hosts, resolv_conf, settings, tcp, udp};
 
 /// Linux as the platform of an event loop.
 ///
@@ -41,6 +43,25 @@ use crate::socket::{self, Socket, uninterrupted};
 /// time that any peer sends some, every receive of this loop answers [`Rest::MaybeMore`]: one more `recv` for each time
 /// that data arrive.
 ///
+/// # Datagrams
+///
+/// A receive from a UDP socket takes one datagram and cannot tell whether it was the last, so it always answers
+/// [`Rest::MaybeMore`]: one more `recvfrom` for each time that datagrams arrive. What the network says of a datagram that
+/// was sent is told to connected sockets only, by the next send or receive (`udp(7)`).
+///
+/// # Names
+///
+/// `/etc/resolv.conf` and `/etc/hosts` are read each time that the core asks, up to 4 MiB of each, in pieces of 4 KiB; lines
+/// longer than that are skipped. These reads, of regular files, block the loop until the disk answers, which it does from
+/// memory when the file was read lately. Files that are not there say nothing. Other files can be named with
+/// [`set_name_files`](Self::set_name_files).
+///
+/// The first three servers are told, and six search domains, as in `resolv.conf(5)`.
+///
+/// # Randomness
+///
+/// `getrandom(2)`, which blocks only while the machine starts and its generator has not been seeded.
+///
 /// # Descriptors held by others
 ///
 /// All are close-on-exec. After a `fork` the child's copies keep connections open; nothing that happens to them is
@@ -49,6 +70,8 @@ use crate::socket::{self, Socket, uninterrupted};
 pub struct Linux<'p> {
     open: Slot<Open>,
     port: Option<PortView<'p>>,
+    /// Where to read in place of `/etc/resolv.conf` and `/etc/hosts`.
+    name_files: Option<(&'p CStr, &'p CStr)>,
     /// The number of the last failure; 0 before the first.
     last_os_error: i32,
     /// Some peer has sent urgent data.
@@ -81,14 +104,14 @@ impl Open {
 impl<'p> Linux<'p> {
     /// A platform without a port: nothing can be raised from outside.
     pub const fn new() -> Self {
-        Linux { open: Slot::Empty, port: None, last_os_error: 0, urgent: false }
+        Linux { open: Slot::Empty, port: None, name_files: None, last_os_error: 0, urgent: false }
     }
 
     /// A platform whose loop takes what is raised into `port`.
     ///
     /// A port serves one loop at a time; the second gets [`Error::Busy`] when it opens.
     pub const fn with_port<const N: usize>(port: &'p Port<N>) -> Self {
-        Linux { open: Slot::Empty, port: Some(port.view()), last_os_error: 0, urgent: false }
+        Linux { open: Slot::Empty, port: Some(port.view()), name_files: None, last_os_error: 0, urgent: false }
     }
 
     /// Gives a platform that is not open yet its port. A `static` loop that is made without one and gets it here stays all
@@ -103,6 +126,16 @@ impl<'p> Linux<'p> {
         }
         self.port = Some(port.view());
         Ok(())
+    }
+
+    /// Names the files to read in place of `/etc/resolv.conf` and `/etc/hosts`: see [`Linux`], *Names*.
+    pub const fn set_name_files(&mut self, resolv_conf: &'p CStr, hosts: &'p CStr) {
+        self.name_files = Some((resolv_conf, hosts));
+    }
+
+    /// The files that know names: `resolv.conf` and `hosts`.
+    fn name_files(&self) -> (&'p CStr, &'p CStr) {
+        self.name_files.unwrap_or((resolv_conf::PATH, hosts::PATH))
     }
 
     /// Lends the epoll descriptor to a foreign loop, which may watch it for readability and nothing else. With the
@@ -195,11 +228,39 @@ impl<'p> Linux<'p> {
         sink.alarm();
     }
 
-    /// Registers a new socket; closes it if that fails.
-    fn register(&mut self, fd: Result<OwnedFd, Errno>, token: Handle) -> Result<Socket, Error> {
+    /// Registers a new socket of a kind; closes it if that fails.
+    pub(crate) fn register(
+        &mut self,
+        fd: Result<OwnedFd, Errno>,
+        token: Handle,
+        kind: fn(OwnedFd) -> Socket,
+    ) -> Result<Socket, Error> {
         let Some(open) = self.open.get() else { return Err(Error::NotOpen) };
         let registered = fd.and_then(|fd| open.poller.add_socket(fd.as_fd(), token).map(|()| fd));
-        registered.map(Socket::new).map_err(|errno| self.fail(errno))
+        registered.map(kind).map_err(|errno| self.fail(errno))
+    }
+
+    /// Receives from what is no TCP socket.
+    #[inline(never)]
+    fn receive_record(&mut self, socket: &Socket, buffer: &mut [u8]) -> Result<Received, Error> {
+        let received = match socket.as_file() {
+            Some(fd) => descriptor::receive(fd, buffer),
+            None => socket::receive(socket.fd()?, buffer, RecvFlags::empty()),
+        };
+        match received {
+            Ok(count) => Ok(Received { count, rest: Rest::MaybeMore }),
+            Err(errno) => Err(self.fail_unless_again(errno)),
+        }
+    }
+
+    /// Sends through what is no TCP socket.
+    #[inline(never)]
+    fn send_record(&mut self, socket: &Socket, data: &[u8]) -> Result<usize, Error> {
+        let sent = match socket.as_file() {
+            Some(fd) => descriptor::send(fd, data),
+            None => socket::send_to_peer(socket.fd()?, data),
+        };
+        sent.map_err(|errno| self.fail_unless_again(errno))
     }
 
     /// What is left after a receive of `count` bytes into `room`. A short one has emptied the kernel's queue, unless
@@ -207,6 +268,20 @@ impl<'p> Linux<'p> {
     #[inline]
     fn rest(&self, count: usize, room: usize) -> Rest {
         if count < room && !self.urgent { Rest::Drained } else { Rest::MaybeMore }
+    }
+
+    /// "Not now" is no failure.
+    fn fail_unless_again(&mut self, errno: Errno) -> Error {
+        match errno {
+            Errno::AGAIN => Error::WouldBlock,
+            errno => self.fail(errno),
+        }
+    }
+
+    /// Keeps the number of a failure that means `error` to the call that met it.
+    fn fail_as(&mut self, errno: Errno, error: Error) -> Error {
+        self.last_os_error = errno.raw_os_error();
+        error
     }
 
     /// Keeps the number of a failure, and says what it means.
@@ -287,11 +362,11 @@ impl Platform for Linux<'_> {
     }
 
     fn open_stream(&mut self, peer: SocketAddr, options: &Options, token: Handle) -> Result<Socket, Error> {
-        self.register(socket::open_stream(peer, options), token)
+        self.register(tcp::open_stream(peer, options), token, Socket::stream)
     }
 
     fn finish_connect(&mut self, socket: &mut Socket) -> Result<(), Error> {
-        match socket::established(socket.fd()?) {
+        match tcp::established(socket.fd()?) {
             Ok(()) => Ok(()),
             Err(Errno::AGAIN) => Err(Error::WouldBlock),
             Err(errno) => {
@@ -303,16 +378,16 @@ impl Platform for Linux<'_> {
     }
 
     fn open_listener(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<Socket, Error> {
-        self.register(socket::open_listener(address, options), token)
+        self.register(tcp::open_listener(address, options), token, Socket::stream)
     }
 
     fn accept(&mut self, listener: &mut Socket, _options: &Options, token: Handle) -> Result<Socket, Error> {
-        match socket::accept(listener.fd()?) {
-            Ok(fd) => self.register(Ok(fd), token),
+        match tcp::accept(listener.fd()?) {
+            Ok(fd) => self.register(Ok(fd), token, listener.kind()),
             Err(Errno::AGAIN) => Err(Error::WouldBlock),
             // Nothing but dead ones, and perhaps a live one behind them that no edge announces. This answer makes the
             // core try again.
-            Err(errno) if socket::is_dead_connection(errno) => {
+            Err(errno) if tcp::is_dead_connection(errno) => {
                 self.fail(errno);
                 Err(Error::OutOfMemory)
             }
@@ -322,9 +397,9 @@ impl Platform for Linux<'_> {
 
     #[inline]
     fn receive(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<Received, Error> {
-        let fd = socket.fd()?;
-        match uninterrupted(|| recv(fd, &mut *buffer, RecvFlags::empty())) {
-            Ok((count, _)) => Ok(Received { count, rest: self.rest(count, buffer.len()) }),
+        let Some(fd) = socket.as_stream() else { return self.receive_record(socket, buffer) };
+        match socket::receive(fd, buffer, RecvFlags::empty()) {
+            Ok(count) => Ok(Received { count, rest: self.rest(count, buffer.len()) }),
             Err(Errno::AGAIN) => Err(Error::WouldBlock),
             Err(errno) => Err(self.fail(errno)),
         }
@@ -332,8 +407,8 @@ impl Platform for Linux<'_> {
 
     #[inline]
     fn send(&mut self, socket: &mut Socket, data: &[u8]) -> Result<usize, Error> {
-        let fd = socket.fd()?;
-        match uninterrupted(|| send(fd, data, SendFlags::NOSIGNAL)) {
+        let Some(fd) = socket.as_stream() else { return self.send_record(socket, data) };
+        match socket::send_to_peer(fd, data) {
             Ok(count) => Ok(count),
             Err(Errno::AGAIN) => Err(Error::WouldBlock),
             Err(errno) => Err(self.fail(errno)),
@@ -341,37 +416,41 @@ impl Platform for Linux<'_> {
     }
 
     fn peek(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<usize, Error> {
-        let _ = (socket, buffer);
-        Err(Error::NotSupported)
+        let peeked = socket::receive(socket.socket_fd()?, buffer, RecvFlags::PEEK);
+        peeked.map_err(|errno| self.fail_unless_again(errno))
     }
 
     fn open_datagram(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<Socket, Error> {
-        let _ = (address, options, token);
-        Err(Error::NotSupported)
+        self.register(udp::open(address, options), token, Socket::records)
     }
 
     fn connect_datagram(&mut self, socket: &mut Socket, peer: Option<SocketAddr>) -> Result<(), Error> {
-        let _ = (socket, peer);
-        Err(Error::NotSupported)
+        let fd = socket.socket_fd()?;
+        udp::set_peer(fd, peer).map_err(|errno| self.fail_as(errno, udp::error(fd, peer, errno)))
     }
 
+    #[inline]
     fn receive_from(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<(Datagram, Rest), Error> {
-        let _ = (socket, buffer);
-        Err(Error::NotSupported)
+        match udp::receive(socket.socket_fd()?, buffer) {
+            // Nothing says whether it was the last one: see `Linux`, "Datagrams".
+            Ok(datagram) => Ok((datagram, Rest::MaybeMore)),
+            Err(Errno::AGAIN) => Err(Error::WouldBlock),
+            Err(errno) => Err(self.fail(errno)),
+        }
     }
 
+    #[inline]
     fn send_to(&mut self, socket: &mut Socket, data: &[u8], peer: Option<SocketAddr>) -> Result<(), Error> {
-        let _ = (socket, data, peer);
-        Err(Error::NotSupported)
-    }
-
-    fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
-        let _ = out;
-        Err(Error::NotSupported)
+        let fd = socket.socket_fd()?;
+        match udp::send(fd, data, peer) {
+            Ok(()) => Ok(()),
+            Err(Errno::AGAIN) => Err(Error::WouldBlock),
+            Err(errno) => Err(self.fail_as(errno, udp::error(fd, peer, errno))),
+        }
     }
 
     fn shutdown(&mut self, socket: &mut Socket, half: Half) -> Result<(), Error> {
-        socket::shutdown(socket.fd()?, half).map_err(|errno| self.fail(errno))
+        socket::shutdown(socket.socket_fd()?, half).map_err(|errno| self.fail(errno))
     }
 
     fn close(&mut self, socket: Socket, how: Close) {
@@ -383,15 +462,39 @@ impl Platform for Linux<'_> {
     }
 
     fn set_option(&mut self, socket: &mut Socket, option: SocketOption) -> Result<(), Error> {
-        socket::set_option(socket.fd()?, option).map_err(|errno| self.fail(errno))
+        let set = settings::set(socket.socket_fd()?, option);
+        set.map_err(|errno| self.fail_as(errno, settings::error(option, errno)))
     }
 
     fn local_address(&mut self, socket: &Socket) -> Result<SocketAddr, Error> {
-        socket::local_address(socket.fd()?).map_err(|errno| self.fail(errno))
+        socket::local_address(socket.socket_fd()?).map_err(|errno| self.fail(errno))
     }
 
     fn peer_address(&mut self, socket: &Socket) -> Result<SocketAddr, Error> {
-        socket::peer_address(socket.fd()?).map_err(|errno| self.fail(errno))
+        socket::peer_address(socket.socket_fd()?).map_err(|errno| self.fail(errno))
+    }
+
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
+        let mut filled = 0;
+        // More than 256 bytes may come in pieces (getrandom(2)).
+        while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match uninterrupted(|| getrandom(&mut *rest, GetRandomFlags::empty())) {
+                Ok(0) => return Err(Error::NotSupported),
+                Ok(count) => filled += count,
+                Err(errno) => return Err(self.fail(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    fn name_service(&mut self, tell: &mut dyn FnMut(NameService<'_>)) {
+        // A file that cannot be read says nothing.
+        let _ = resolv_conf::read(self.name_files().0, tell);
+    }
+
+    fn host_addresses(&mut self, name: &str, tell: &mut dyn FnMut(IpAddr)) {
+        // As above.
+        let _ = hosts::read(self.name_files().1, name, tell);
     }
 
     fn last_os_error(&self) -> Option<i32> {
@@ -421,7 +524,7 @@ mod tests {
         let fd = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         bind(&fd, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         connect(&fd, &getsockname(&fd).unwrap()).unwrap();
-        let mut socket = Socket::new(fd);
+        let mut socket = Socket::stream(fd);
         assert_eq!(linux.peer_address(&socket), linux.local_address(&socket), "it met itself");
         assert_eq!(linux.finish_connect(&mut socket), Err(Error::ConnectionRefused));
         assert_eq!(linux.send(&mut socket, b"x"), Err(Error::NotConnected), "it is closed");

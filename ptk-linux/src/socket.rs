@@ -1,55 +1,108 @@
-//! Sockets: the calls that make, ask and end them, with the quirks of each. Knows no epoll and keeps no error.
+//! [`Socket`]: what the core keeps for each one, and the calls that all kinds of them take. Knows no epoll and keeps no
+//! error.
 
 use core::fmt;
 use core::net::SocketAddr;
 
-use ptk_core::{Error, Half, Options, Reuse, SocketOption};
+use ptk_core::{Error, Half};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, sockopt};
-use rustix::net::{accept_with, bind, connect, getpeername, getsockname, ipproto, listen, socket_with};
-
-use crate::slot::Slot;
+use rustix::net::sockopt;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, getpeername, getsockname, recv, send};
 
 /// Everything is non-blocking and closed in programs that the process becomes.
-const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
-
-/// The backlog of a listener that asks for none; the kernel lowers it to `net.core.somaxconn` (`listen(2)`).
-const BACKLOG: i32 = 4096;
-
-/// How many dead connections one accept skips, so that its work is bounded.
-const ACCEPT_TRIES: usize = 64;
+pub(crate) const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 
 /// How often an interrupted call is made again. Each time takes a signal of its own, and a call that cannot sleep is not
 /// interrupted by today's kernels at all.
 const INTERRUPTS: usize = 16;
 
-/// A connection or a listener: one descriptor, closed when dropped. Eight bytes; zero bits are a closed one.
-pub struct Socket(Slot<OwnedFd>);
+/// A connection, a listener, a UDP socket or a descriptor of another kind: one descriptor, closed when dropped. Eight
+/// bytes; zero bits are a closed one.
+pub struct Socket(State);
+
+/// What a descriptor is to the calls that receive and send.
+#[repr(u8)]
+enum State {
+    /// Nothing is open.
+    Closed = 0,
+    /// TCP: a receive that gives less than it was asked for has taken all there was.
+    Stream(OwnedFd) = 1,
+    /// A socket whose receives stop at the bounds of what was sent: only `EAGAIN` says that nothing is left.
+    Records(OwnedFd),
+    /// No socket: `read` and `write` in place of `recv` and `send`, and otherwise as `Records`.
+    File(OwnedFd),
+}
 
 const _: () = assert!(size_of::<Socket>() <= 8);
 
 impl Socket {
-    pub(crate) const CLOSED: Socket = Socket(Slot::Empty);
+    pub(crate) const CLOSED: Socket = Socket(State::Closed);
 
-    #[inline]
-    pub(crate) const fn new(fd: OwnedFd) -> Self {
-        Socket(Slot::Full(fd))
+    pub(crate) const fn stream(fd: OwnedFd) -> Self {
+        Socket(State::Stream(fd))
     }
 
-    /// The descriptor of an open socket.
+    pub(crate) const fn records(fd: OwnedFd) -> Self {
+        Socket(State::Records(fd))
+    }
+
+    pub(crate) const fn file(fd: OwnedFd) -> Self {
+        Socket(State::File(fd))
+    }
+
+    /// How to make a socket of the same kind, for what a listener accepts.
+    pub(crate) const fn kind(&self) -> fn(OwnedFd) -> Socket {
+        match self.0 {
+            State::Closed | State::Stream(_) => Socket::stream,
+            State::Records(_) => Socket::records,
+            State::File(_) => Socket::file,
+        }
+    }
+
+    /// The descriptor, if it is a TCP socket's: the one question of each receive and each send.
+    #[inline]
+    pub(crate) fn as_stream(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0 {
+            State::Stream(fd) => Some(fd.as_fd()),
+            _ => None,
+        }
+    }
+
+    /// The descriptor, if it is open.
+    fn get(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0 {
+            State::Closed => None,
+            State::Stream(fd) | State::Records(fd) | State::File(fd) => Some(fd.as_fd()),
+        }
+    }
+
+    /// The descriptor of anything that is open.
     #[inline]
     pub(crate) fn fd(&self) -> Result<BorrowedFd<'_>, Error> {
-        match self.0.get() {
-            Some(fd) => Ok(fd.as_fd()),
-            None => Err(Error::NotConnected),
+        self.get().ok_or(Error::NotConnected)
+    }
+
+    /// The descriptor of an open socket, which is for what only sockets can do.
+    pub(crate) fn socket_fd(&self) -> Result<BorrowedFd<'_>, Error> {
+        match &self.0 {
+            State::File(_) => Err(Error::NotSupported),
+            _ => self.fd(),
+        }
+    }
+
+    /// The descriptor of what is open and no socket.
+    pub(crate) fn as_file(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0 {
+            State::File(fd) => Some(fd.as_fd()),
+            _ => None,
         }
     }
 }
 
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.get() {
+        match self.get() {
             Some(fd) => fd.fmt(f),
             None => f.write_str("closed"),
         }
@@ -77,95 +130,16 @@ fn again<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     Err(Errno::INTR)
 }
 
-/// Starts a connection to `peer` on a new descriptor, because one that was refused cannot be used again (it gives
-/// `ECONNABORTED`). It may be registered with epoll from now on and not before: a fresh socket reports `OUT | HUP`.
-pub(crate) fn open_stream(peer: SocketAddr, options: &Options) -> Result<OwnedFd, Errno> {
-    let fd = tcp(peer)?;
-    configure(fd.as_fd(), options)?;
-    match connect(&fd, &peer) {
-        // Interrupted or not, it goes on by itself (connect(2)).
-        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR | Errno::ALREADY) => Ok(fd),
-        // Not "later" but "insufficient entries in the routing cache" (connect(2)).
-        Err(Errno::AGAIN) => Err(Errno::NOBUFS),
-        Err(errno) => Err(errno),
-    }
+/// Receives from a socket.
+#[inline]
+pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> Result<usize, Errno> {
+    uninterrupted(|| recv(fd, &mut *buffer, flags)).map(|(count, _)| count)
 }
 
-/// Whether the connection that `open_stream` started is up; `EAGAIN` while it is being made.
-///
-/// `SO_ERROR` is read here only: reading clears it. As it is 0 both for a connection that is up and for one that is being
-/// made, `getpeername` has the last word.
-pub(crate) fn established(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    sockopt::socket_error(fd)??;
-    match peer_address(fd) {
-        Err(Errno::NOTCONN) => Err(Errno::AGAIN),
-        Err(errno) => Err(errno),
-        // A connect to a port of this machine that nobody listens at can be given this very port as its own, and then
-        // meets itself (RFC 9293, 3.5, simultaneous open). It would echo all that it is sent.
-        Ok(peer) if is_same(peer, local_address(fd)?) => Err(Errno::CONNREFUSED),
-        Ok(_) => Ok(()),
-    }
-}
-
-/// Flow labels and scopes do not make two ends different.
-fn is_same(a: SocketAddr, b: SocketAddr) -> bool {
-    a.ip() == b.ip() && a.port() == b.port()
-}
-
-/// Opens a listener.
-pub(crate) fn open_listener(address: SocketAddr, options: &Options) -> Result<OwnedFd, Errno> {
-    let fd = tcp(address)?;
-    // Without it, connections of the last run in TIME_WAIT keep the port (socket(7)).
-    sockopt::set_socket_reuseaddr(&fd, true)?;
-    if options.reuse == Reuse::Port {
-        sockopt::set_socket_reuseport(&fd, true)?;
-    }
-    if address.is_ipv6() {
-        // An IPv6 address is that and nothing else, whatever net.ipv6.bindv6only says (ipv6(7)).
-        sockopt::set_ipv6_v6only(&fd, true)?;
-    }
-    configure(fd.as_fd(), options)?;
-    bind(&fd, &address)?;
-    listen(&fd, if options.backlog == 0 { BACKLOG } else { options.backlog.into() })?;
-    Ok(fd)
-}
-
-/// Takes a connection from the backlog. It inherits the listener's options (`tcp(7)`), so nothing has to be set.
-pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    first_live(|| accept_with(fd, FLAGS))
-}
-
-/// Skips connections that died in the backlog. When the last try finds a dead one too, the answer is its number: see
-/// [`is_dead_connection`].
-fn first_live<T>(mut accept: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    let mut accepted = accept();
-    for _ in 1..ACCEPT_TRIES {
-        match accepted {
-            Err(errno) if is_dead_connection(errno) => accepted = accept(),
-            _ => break,
-        }
-    }
-    accepted
-}
-
-/// Whether an accept failed for one connection and not for the listener. Linux passes the pending network errors of the
-/// connection on and asks to treat them like `EAGAIN`; `EPERM` is a firewall's (both `accept(2)`).
-pub(crate) const fn is_dead_connection(errno: Errno) -> bool {
-    matches!(
-        errno,
-        Errno::CONNABORTED
-            | Errno::INTR
-            | Errno::PROTO
-            | Errno::PERM
-            | Errno::NETDOWN
-            | Errno::NOPROTOOPT
-            | Errno::HOSTDOWN
-            | Errno::NONET
-            | Errno::HOSTUNREACH
-            | Errno::OPNOTSUPP
-            | Errno::NETUNREACH
-            | Errno::TIMEDOUT
-    )
+/// Sends through a socket; never a signal.
+#[inline]
+pub(crate) fn send_to_peer(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize, Errno> {
+    uninterrupted(|| send(fd, data, SendFlags::NOSIGNAL))
 }
 
 /// Lets `close` reset the connection: nothing lingers, for no time (`socket(7)`, `SO_LINGER`).
@@ -183,40 +157,6 @@ pub(crate) fn shutdown(fd: BorrowedFd<'_>, half: Half) -> Result<(), Errno> {
     rustix::net::shutdown(fd, how)
 }
 
-/// Sets what differs from the default.
-pub(crate) fn configure(fd: BorrowedFd<'_>, options: &Options) -> Result<(), Errno> {
-    if options.nodelay {
-        sockopt::set_tcp_nodelay(fd, true)?;
-    }
-    resize_buffers(fd, options)
-}
-
-/// Changes a setting of an open socket.
-pub(crate) fn set_option(fd: BorrowedFd<'_>, option: SocketOption) -> Result<(), Errno> {
-    match option {
-        SocketOption::Nodelay(on) => sockopt::set_tcp_nodelay(fd, on),
-        SocketOption::ReceiveBuffer(bytes) => sockopt::set_socket_recv_buffer_size(fd, buffer_size(bytes)),
-        SocketOption::SendBuffer(bytes) => sockopt::set_socket_send_buffer_size(fd, buffer_size(bytes)),
-        _ => Err(Errno::OPNOTSUPP),
-    }
-}
-
-/// The kernel doubles the sizes for its own needs and keeps them within `net.core.rmem_max` and `wmem_max` (`socket(7)`).
-fn resize_buffers(fd: BorrowedFd<'_>, options: &Options) -> Result<(), Errno> {
-    if options.receive_buffer != 0 {
-        sockopt::set_socket_recv_buffer_size(fd, buffer_size(options.receive_buffer))?;
-    }
-    if options.send_buffer != 0 {
-        sockopt::set_socket_send_buffer_size(fd, buffer_size(options.send_buffer))?;
-    }
-    Ok(())
-}
-
-/// The kernel takes an `int`; the largest is more than it allows anyway.
-fn buffer_size(bytes: u32) -> usize {
-    bytes.min(i32::MAX as u32) as usize
-}
-
 pub(crate) fn local_address(fd: BorrowedFd<'_>) -> Result<SocketAddr, Errno> {
     getsockname(fd)?.try_into()
 }
@@ -225,66 +165,23 @@ pub(crate) fn peer_address(fd: BorrowedFd<'_>) -> Result<SocketAddr, Errno> {
     getpeername(fd)?.ok_or(Errno::NOTCONN)?.try_into()
 }
 
-fn tcp(address: SocketAddr) -> Result<OwnedFd, Errno> {
-    let family = match address {
+/// The family of an address.
+pub(crate) const fn family(address: SocketAddr) -> AddressFamily {
+    match address {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    socket_with(family, SocketType::STREAM, FLAGS, Some(ipproto::TCP))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use core::net::Ipv6Addr;
-
     use super::*;
-
-    const LOCALHOST: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST), 0);
 
     #[test]
     fn zero_bits_are_a_closed_socket() {
         assert!(Socket::CLOSED.fd().is_err());
+        assert!(Socket::CLOSED.socket_fd().is_err());
         assert_eq!(size_of::<Socket>(), 8);
-    }
-
-    #[test]
-    fn options_are_set_and_accepted_connections_inherit_them() {
-        let options = Options { nodelay: true, receive_buffer: 50_000, send_buffer: 40_000, ..Options::DEFAULT };
-        let listener = open_listener(LOCALHOST, &options).unwrap();
-        let stream = open_stream(local_address(listener.as_fd()).unwrap(), &options).unwrap();
-        let accepted = accept(listener.as_fd()).unwrap();
-        for fd in [&listener, &stream, &accepted] {
-            assert!(sockopt::tcp_nodelay(fd).unwrap());
-            // The kernel reports the double (socket(7)).
-            assert_eq!(sockopt::socket_recv_buffer_size(fd).unwrap(), 100_000);
-            assert_eq!(sockopt::socket_send_buffer_size(fd).unwrap(), 80_000);
-        }
-        assert!(sockopt::socket_reuseaddr(&listener).unwrap());
-        assert!(!sockopt::socket_reuseport(&listener).unwrap());
-
-        set_option(stream.as_fd(), SocketOption::Nodelay(false)).unwrap();
-        assert!(!sockopt::tcp_nodelay(&stream).unwrap());
-    }
-
-    #[test]
-    fn an_ipv6_listener_is_for_ipv6_only() {
-        let any = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
-        let listener = open_listener(any, &Options::DEFAULT).expect("this test needs IPv6");
-        assert!(sockopt::ipv6_v6only(&listener).unwrap());
-    }
-
-    #[test]
-    fn a_socket_connected_to_itself_is_refused() {
-        let fd = tcp(LOCALHOST).unwrap();
-        bind(&fd, &LOCALHOST).unwrap();
-        assert_eq!(established(fd.as_fd()), Err(Errno::AGAIN), "not connected, and no error either");
-        let address = local_address(fd.as_fd()).unwrap();
-        match connect(&fd, &address) {
-            Ok(()) | Err(Errno::INPROGRESS) => {}
-            Err(errno) => panic!("{errno}"),
-        }
-        assert_eq!(peer_address(fd.as_fd()), Ok(address), "it met itself");
-        assert_eq!(established(fd.as_fd()), Err(Errno::CONNREFUSED));
     }
 
     #[test]
@@ -301,23 +198,5 @@ mod tests {
         assert_eq!(interrupted(3), Ok(4));
         assert_eq!(interrupted(usize::MAX), Err(Errno::INTR));
         assert_eq!(calls, INTERRUPTS);
-    }
-
-    #[test]
-    fn dead_connections_are_skipped_but_not_for_ever() {
-        const DEAD: [Errno; 3] = [Errno::CONNABORTED, Errno::NETUNREACH, Errno::PERM];
-        let mut calls = 0;
-        let mut live_after = |dead, then: Result<(), Errno>| {
-            calls = 0;
-            first_live(|| {
-                calls += 1;
-                if calls > dead { then } else { Err(DEAD[calls % DEAD.len()]) }
-            })
-        };
-        assert_eq!(live_after(5, Ok(())), Ok(()));
-        assert_eq!(live_after(5, Err(Errno::AGAIN)), Err(Errno::AGAIN));
-        assert_eq!(live_after(0, Err(Errno::MFILE)), Err(Errno::MFILE));
-        assert!(live_after(usize::MAX, Ok(())).is_err_and(is_dead_connection));
-        assert_eq!(calls, ACCEPT_TRIES);
     }
 }

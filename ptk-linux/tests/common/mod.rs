@@ -4,7 +4,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 
-use ptk_core::{Duration, Error, Handle, Options, Platform, Readiness, Rest, Sink, Until};
+use ptk_core::prelude::*;
+use ptk_core::{Handle, Readiness, Rest, Sink, Until};
 use ptk_linux::{Linux, Socket};
 
 /// How long a test waits for what must come.
@@ -50,6 +51,55 @@ pub fn open<'p>(mut platform: Linux<'p>) -> Linux<'p> {
     unsafe { libc::alarm(120) };
     platform.open().unwrap();
     platform
+}
+
+/// A loop whose calls are made from outside, beside a task that does nothing.
+pub type Loop = EventLoop<Linux<'static>, 1, 8>;
+
+/// Keeps a loop turning.
+#[derive(Default)]
+struct Idle {
+    pt: Pt,
+}
+
+impl<P: Platform> Protothread<P> for Idle {
+    type Output = Result<(), Error>;
+
+    #[protothread]
+    fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut ()) -> Result<(), Error> {
+        wait!(cx.sleep_until(Instant::MAX));
+        Ok(())
+    }
+}
+
+/// Hears what happened.
+pub fn turn(event_loop: &mut Loop) {
+    assert_eq!(event_loop.turn_now(&mut [Idle::default()]), Ok(true));
+}
+
+/// An open one.
+pub fn event_loop() -> Loop {
+    let mut event_loop = Loop::new(0, Linux::new());
+    // SAFETY: as in `open`.
+    unsafe { libc::alarm(120) };
+    event_loop.open().unwrap();
+    event_loop
+}
+
+/// What `call` gives once it does not block. It is made again after each turn of the loop, and asks the
+/// kernel only if something became ready.
+pub fn until<T>(
+    event_loop: &mut Loop,
+    mut call: impl FnMut(&mut Cx<'_, Linux<'static>>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let limit = std::time::Instant::now() + PATIENCE.into();
+    loop {
+        match call(&mut event_loop.cx()) {
+            Err(Error::WouldBlock) => turn(event_loop),
+            done => return done,
+        }
+        assert!(std::time::Instant::now() < limit, "waited in vain");
+    }
 }
 
 /// The handle of a socket.
@@ -160,6 +210,21 @@ pub fn in_process_of_its_own(name: &str, test: impl FnOnce()) {
         .status()
         .unwrap();
     assert!(status.success(), "{name} failed in its own process: {status}");
+}
+
+/// Gives this process a network of its own, in which nothing is up.
+pub fn network_of_its_own() {
+    // SAFETY: no pointers.
+    let unshared = unsafe {
+        libc::unshare(libc::CLONE_NEWNET) == 0 || libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET) == 0
+    };
+    assert!(unshared, "this test needs a network namespace: run it as root or where users may have namespaces");
+}
+
+/// Changes the network of this process with `ip(8)`.
+pub fn ip(arguments: &str) {
+    let status = Command::new("ip").args(arguments.split(' ')).status();
+    assert!(status.expect("this test needs ip(8)").success(), "ip {arguments}");
 }
 
 /// The open descriptors of this process, found without opening one.

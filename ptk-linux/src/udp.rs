@@ -1,0 +1,81 @@
+//! UDP: datagram sockets, and what the kernel says of datagrams.
+
+use core::net::SocketAddr;
+
+use ptk_core::{Datagram, Error, Options, Reuse};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, SocketType, bind, connect, connect_unspec, ipproto, recvfrom, sendto};
+use rustix::net::{socket_with, sockopt};
+
+use crate::errno;
+use crate::settings::resize_buffers;
+use crate::socket::{FLAGS, family, local_address, send_to_peer, uninterrupted};
+
+/// Opens a socket at `address`. The kernel chooses ports at random (RFC 6056).
+pub(crate) fn open(address: SocketAddr, options: &Options) -> Result<OwnedFd, Errno> {
+    let fd = socket_with(family(address), SocketType::DGRAM, FLAGS, Some(ipproto::UDP))?;
+    match options.reuse {
+        Reuse::Never => {}
+        Reuse::Address => sockopt::set_socket_reuseaddr(&fd, true)?,
+        Reuse::Port => sockopt::set_socket_reuseport(&fd, true)?,
+    }
+    if address.is_ipv6() {
+        // An IPv6 address is that and nothing else, whatever net.ipv6.bindv6only says (ipv6(7)).
+        sockopt::set_ipv6_v6only(&fd, true)?;
+    }
+    resize_buffers(fd.as_fd(), options)?;
+    bind(&fd, &address)?;
+    Ok(fd)
+}
+
+/// Sets or takes away the peer.
+pub(crate) fn set_peer(fd: BorrowedFd<'_>, peer: Option<SocketAddr>) -> Result<(), Errno> {
+    match peer {
+        Some(peer) => uninterrupted(|| connect(fd, &peer)),
+        None => disconnect(fd),
+    }
+}
+
+/// The kernel gives back a port that it chose itself when the peer is taken away, and the socket would have none. It is
+/// asked for again at once; somebody who takes it in between makes this `EADDRINUSE`.
+fn disconnect(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    let before = local_address(fd)?;
+    uninterrupted(|| connect_unspec(fd))?;
+    let mut after = local_address(fd)?;
+    if after.port() == before.port() {
+        return Ok(());
+    }
+    after.set_port(before.port());
+    bind(fd, &after)
+}
+
+/// Takes one datagram. `MSG_TRUNC` makes the kernel tell its true length (`recv(2)`).
+#[inline]
+pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Datagram, Errno> {
+    let room = buffer.len();
+    let (_, length, from) = uninterrupted(|| recvfrom(fd, &mut *buffer, RecvFlags::TRUNC))?;
+    let from = from.ok_or(Errno::AFNOSUPPORT)?.try_into()?;
+    Ok(Datagram { count: length.min(room), from, truncated: length > room })
+}
+
+/// Sends one datagram; the kernel takes all of it or nothing.
+#[inline]
+pub(crate) fn send(fd: BorrowedFd<'_>, data: &[u8], peer: Option<SocketAddr>) -> Result<(), Errno> {
+    let sent = match peer {
+        Some(peer) => uninterrupted(|| sendto(fd, data, SendFlags::NOSIGNAL, &peer)),
+        None => send_to_peer(fd, data),
+    };
+    sent.map(|_| ())
+}
+
+/// What a number means that a call with `peer` failed with. A peer of the other family is `EAFNOSUPPORT` to some calls,
+/// and `ENETUNREACH` to a send through an IPv6 socket (`ipv6(7)`, `IPV6_V6ONLY`).
+#[cold]
+pub(crate) fn error(fd: BorrowedFd<'_>, peer: Option<SocketAddr>, errno: Errno) -> Error {
+    let is_of_other_family = |peer| sockopt::socket_domain(fd).is_ok_and(|domain| domain != family(peer));
+    match errno {
+        Errno::AFNOSUPPORT | Errno::NETUNREACH if peer.is_some_and(is_of_other_family) => Error::InvalidArgument,
+        _ => errno::error(errno),
+    }
+}
