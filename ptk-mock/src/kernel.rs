@@ -1,28 +1,38 @@
-//! The kernel of one host, as plain data: listeners, connections, ports, what is ready and what is planned.
+//! The kernel of one host, as plain data: listeners, connections, datagram sockets, ports, what is ready and what is
+//! planned.
 //!
-//! It knows nothing of the loop, and time is an argument. `connect` makes connections, `traffic` carries bytes.
+//! It knows nothing of the loop, and time is an argument. `connect` makes connections, `traffic` carries their bytes,
+//! `datagrams` carries datagrams.
 
 mod address;
 mod agenda;
+mod bindings;
 mod connect;
+mod datagrams;
+mod endpoint;
+mod inbox;
 mod listener;
 mod pipe;
 mod ports;
 mod ready;
+mod settings;
 mod slab;
 mod stream;
 mod traffic;
 
 use std::net::SocketAddr;
 
-use ptk_core::{Close, Error, Handle, Instant, Options, Readiness, SocketOption};
+use ptk_core::{Close, Error, Handle, Instant, Readiness};
 
 use self::agenda::{Action, Agenda};
+use self::bindings::Bindings;
+use self::endpoint::Endpoint;
 use self::listener::Listener;
 use self::ports::Ports;
 use self::ready::{ReadyQueue, Source};
 use self::slab::Slab;
 use self::stream::{Owner, Phase, Stream};
+use crate::random::Random;
 use crate::socket::{Name, Socket};
 
 /// The index of a listener.
@@ -33,12 +43,20 @@ pub(crate) struct ListenerId(u32);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct StreamId(u32);
 
+/// The index of a datagram socket.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct EndpointId(u32);
+
 /// See the module's text.
 #[derive(Clone, Hash, Debug)]
 pub(crate) struct Kernel {
     listeners: Slab<Listener>,
     streams: Slab<Stream>,
+    /// The TCP ports.
     ports: Ports,
+    endpoints: Slab<Endpoint>,
+    /// The UDP ports.
+    bindings: Bindings,
     agenda: Agenda,
     ready: ReadyQueue,
     /// Sockets that the core holds.
@@ -48,12 +66,14 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// A host on which nothing is open.
-    pub(crate) const fn new(descriptor_limit: usize) -> Kernel {
+    /// A host on which nothing is open, and that draws its UDP ports from `random`.
+    pub(crate) const fn new(descriptor_limit: usize, random: Random) -> Kernel {
         Kernel {
             listeners: Slab::new(),
             streams: Slab::new(),
             ports: Ports::new(),
+            endpoints: Slab::new(),
+            bindings: Bindings::new(random),
             agenda: Agenda::new(),
             ready: ReadyQueue::new(),
             descriptors: 0,
@@ -93,6 +113,10 @@ impl Kernel {
                     let level = stream.readiness();
                     Some((token, stream.signal.report(level)))
                 }),
+                Source::Endpoint(EndpointId(id)) => self.endpoints.get_mut(id).map(|endpoint| {
+                    let level = endpoint.readiness();
+                    (endpoint.token, endpoint.signal.report(level))
+                }),
             };
             if let Some((token, readiness)) = event
                 && !readiness.is_none()
@@ -110,31 +134,10 @@ impl Kernel {
         } else if let Ok(id) = self.stream_id(socket) {
             self.descriptors -= 1;
             self.close_stream(id, how);
+        } else if let Ok(id) = self.endpoint_id(socket) {
+            self.descriptors -= 1;
+            self.close_endpoint(id);
         }
-    }
-
-    /// Changes a setting of an open socket.
-    pub(crate) fn set_option(&mut self, socket: &Socket, option: SocketOption) -> Result<(), Error> {
-        let change = |options: &mut Options| match option {
-            SocketOption::Nodelay(on) => Ok(options.nodelay = on),
-            SocketOption::ReceiveBuffer(bytes) => Ok(options.receive_buffer = bytes),
-            SocketOption::SendBuffer(bytes) => Ok(options.send_buffer = bytes),
-            _ => Err(Error::NotSupported),
-        };
-        if let Ok(ListenerId(id)) = self.listener_id(socket) {
-            let listener = self.listeners.get_mut(id).ok_or(Error::InvalidHandle)?;
-            return change(&mut listener.options);
-        }
-        let id = self.stream_id(socket)?;
-        let stream = self.stream_mut(id)?;
-        let mut options = Options::DEFAULT;
-        change(&mut options)?;
-        stream.apply(&options);
-        if let Some(peer) = stream.peer {
-            self.pump(peer);
-        }
-        self.refresh(id);
-        Ok(())
     }
 
     /// The address that `socket` is bound to.
@@ -142,11 +145,17 @@ impl Kernel {
         if let Ok(ListenerId(id)) = self.listener_id(socket) {
             return self.listeners.get(id).map(|listener| listener.address).ok_or(Error::InvalidHandle);
         }
+        if let Ok(id) = self.endpoint_id(socket) {
+            return Ok(self.endpoint(id)?.local);
+        }
         Ok(self.stream(self.stream_id(socket)?)?.local)
     }
 
     /// The address of the other end, while there is a connection.
     pub(crate) fn peer_address(&self, socket: &Socket) -> Result<SocketAddr, Error> {
+        if let Ok(id) = self.endpoint_id(socket) {
+            return self.endpoint(id)?.peer.ok_or(Error::NotConnected);
+        }
         let stream = self.stream(self.stream_id(socket)?)?;
         if stream.phase == Phase::Up { Ok(stream.remote) } else { Err(Error::NotConnected) }
     }
@@ -156,7 +165,7 @@ impl Kernel {
         match socket.0 {
             Name::Listener(id, token) if self.listeners.get(id.0).is_some_and(|it| it.token == token) => Ok(id),
             Name::Listener(..) | Name::Closed => Err(Error::InvalidHandle),
-            Name::Stream(..) => Err(Error::InvalidArgument),
+            Name::Stream(..) | Name::Endpoint(..) => Err(Error::InvalidArgument),
         }
     }
 
@@ -167,8 +176,25 @@ impl Kernel {
                 Ok(id)
             }
             Name::Stream(..) | Name::Closed => Err(Error::InvalidHandle),
-            Name::Listener(..) => Err(Error::NotConnected),
+            Name::Listener(..) | Name::Endpoint(..) => Err(Error::NotConnected),
         }
+    }
+
+    /// The datagram socket that `socket` names.
+    pub(crate) fn endpoint_id(&self, socket: &Socket) -> Result<EndpointId, Error> {
+        match socket.0 {
+            Name::Endpoint(id, token) if self.endpoints.get(id.0).is_some_and(|it| it.token == token) => Ok(id),
+            Name::Endpoint(..) | Name::Closed => Err(Error::InvalidHandle),
+            Name::Listener(..) | Name::Stream(..) => Err(Error::InvalidArgument),
+        }
+    }
+
+    fn endpoint(&self, id: EndpointId) -> Result<&Endpoint, Error> {
+        self.endpoints.get(id.0).ok_or(Error::InvalidHandle)
+    }
+
+    fn endpoint_mut(&mut self, id: EndpointId) -> Result<&mut Endpoint, Error> {
+        self.endpoints.get_mut(id.0).ok_or(Error::InvalidHandle)
     }
 
     fn stream(&self, id: StreamId) -> Result<&Stream, Error> {

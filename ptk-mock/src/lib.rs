@@ -1,8 +1,9 @@
-//! PTK's platform as a deterministic simulation: a virtual clock and one host with TCP over its loopback network.
+//! PTK's platform as a deterministic simulation: a virtual clock and one host with TCP and UDP over its loopback
+//! network.
 //!
 //! [`Mock`] is plain data, `Clone + Hash + Debug`: it owns the clock, the kernel's tables, every byte in flight and the
-//! port, reads no wall clock, draws nothing at random and keeps nothing outside itself. So a loop on it can be copied,
-//! compared and run again, and the same calls always give the same world.
+//! port, reads no wall clock, draws its random numbers from a seed and keeps nothing outside itself. So a loop on it
+//! can be copied, compared and run again, and the same calls with the same seed always give the same world.
 //!
 //! ```
 //! use ptk_core::{Duration, Instant, Platform, Readiness, Sink, Until};
@@ -39,21 +40,37 @@
 //! | reset | data first, then one error, taken by the first call that meets it, then the end | the same |
 //! | `shutdown(Read)` | throws away what is buffered and what arrives | keeps both readable |
 //! | bound ports | free as soon as the last socket is gone: no `TIME_WAIT` | with `SO_REUSEADDR` |
+//! | UDP | a datagram has arrived when the send returns; there is always room to send | the same for loopback |
+//! | UDP source | the socket's own address, else `127.0.0.1` or `::1` | the same for loopback |
+//! | UDP port 0 | a free port, drawn from the seed | drawn at random |
+//! | UDP receive buffer | 212,992 bytes or twice what was chosen; a datagram takes 832 or more | the same |
+//! | nobody has the port | who is connected to it is told once, before its datagrams; others never | the same |
+//! | shared address | the best fit, then the last bound; by `Reuse::Port` each sender has its socket | another hash |
+//! | bound and connected | whoever was bound to all addresses has, while connected, the one its peer sees | the same |
+//! | disconnected | keeps its port | loses one that the kernel chose |
+//! | broadcast | `127.255.255.255` and `255.255.255.255` reach all bound to it or to all addresses | needs a route |
+//! | multicast | one interface, number 1, like a network card with nobody else on its network | needs a route |
+//! | members | only sockets that have joined hear a group | others too, with `IP_MULTICAST_ALL` |
+//! | keepalive, user timeout, hop limits | checked and kept, to no effect: no loss, no routers | the same on loopback |
+//! | names | what [`Mock::set_name_service`] and [`Mock::add_host`] gave | `resolv.conf` and `hosts` |
 //! | events | only what the contract demands: no spurious ones, none twice | a few more |
 //!
 //! # Where it could go another way
 //!
 //! Each decision that a kernel, a scheduler or a network could take differently is one function, and takes the benign
-//! way: first in, first out, whole reads and writes, no fault. They are `Kernel::pick_listener`,
-//! `Ports::ephemeral`, `Kernel::attempt` (the fate of a connect), `Kernel::pump` (how much moves from one end to the
+//! way: first in, first out, whole reads and writes, no fault. They are `Kernel::pick_listener`, `Ports::ephemeral` and
+//! `Bindings::ephemeral`, `Kernel::attempt` (the fate of a connect), `Kernel::pump` (how much moves from one end to the
 //! other), `Pipe::put` and `Pipe::take` (how much a call takes), `rest_after` (whether a receive knows that it drained
-//! the socket) and `ReadyQueue::next` (which event is reported next). What the kernel is going to do by itself stands in its
-//! agenda.
+//! the socket), `Kernel::deliver` (the fate of a datagram), `Kernel::pick_endpoint` (who gets it), `Inbox::put`
+//! (whether there is room) and `ReadyQueue::next` (which event is reported next). What the kernel is going to do by
+//! itself stands in its agenda.
 #![forbid(unsafe_code)]
 
 mod clock;
 mod kernel;
 mod mock;
+mod names;
+mod random;
 mod socket;
 
 pub use mock::Mock;

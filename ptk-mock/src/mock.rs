@@ -1,14 +1,16 @@
 //! The platform: a clock, a kernel and a port, put together.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ptk_core::{
-    Close, Datagram, Duration, Error, EventPort, EventPortView, Half, Handle, Instant, Options, Platform, Received,
-    Rest, Sink, SocketOption, Until,
+    Close, Datagram, Duration, Error, EventPort, EventPortView, Half, Handle, Instant, NameService, Options, Platform,
+    Received, Rest, Sink, SocketOption, Until,
 };
 
 use crate::clock::Clock;
 use crate::kernel::Kernel;
+use crate::names::Names;
+use crate::random::Random;
 use crate::socket::{Name, Socket};
 
 /// How many sockets one `wait` reports at most.
@@ -24,20 +26,55 @@ pub struct Mock {
     clock: Clock,
     kernel: Kernel,
     port: EventPort<EVENTS>,
+    /// What [`Platform::entropy`] gives.
+    entropy: Random,
+    names: Names,
 }
 
 impl Mock {
-    /// A world at the origin of its time, with nothing open and as many descriptors as memory allows.
+    /// A world at the origin of its time, with nothing open, as many descriptors as memory allows, and the seed 0.
     #[must_use]
     pub const fn new() -> Mock {
-        Mock::with_descriptor_limit(usize::MAX)
+        Mock::make(0, usize::MAX)
+    }
+
+    /// As [`new`](Self::new), with another seed: that of the bytes that [`entropy`](Platform::entropy) gives, and of
+    /// the UDP ports that the kernel chooses. Neither changes the other. The generator is SplitMix64.
+    #[must_use]
+    pub const fn with_seed(seed: u64) -> Mock {
+        Mock::make(seed, usize::MAX)
     }
 
     /// As [`new`](Self::new), with at most `limit` sockets open at once. Connections in a backlog do not count, nor do
     /// those that were closed and still send.
     #[must_use]
     pub const fn with_descriptor_limit(limit: usize) -> Mock {
-        Mock { is_open: false, clock: Clock::new(), kernel: Kernel::new(limit), port: EventPort::new() }
+        Mock::make(0, limit)
+    }
+
+    const fn make(seed: u64, descriptor_limit: usize) -> Mock {
+        let entropy = Random::new(seed);
+        Mock {
+            is_open: false,
+            clock: Clock::new(),
+            kernel: Kernel::new(descriptor_limit, entropy.fork(1)),
+            port: EventPort::new(),
+            entropy,
+            names: Names::new(),
+        }
+    }
+
+    /// Replaces what the simulated system knows about name servers: what [`name_service`](Platform::name_service)
+    /// tells, in this order. At first it knows nothing.
+    pub fn set_name_service(&mut self, entries: &[NameService<'_>]) {
+        self.names.set_service(entries);
+    }
+
+    /// Gives the host `name` one more address in the simulated hosts file, which
+    /// [`host_addresses`](Platform::host_addresses) reads. A final dot of the name does not count, nor does upper or
+    /// lower case.
+    pub fn add_host(&mut self, name: &str, address: IpAddr) {
+        self.names.add_host(name, address);
     }
 
     /// Lets time pass while the loop does not run, as if a call took that long. The kernel goes on meanwhile.
@@ -105,6 +142,11 @@ impl Platform for Mock {
         self.clock.now()
     }
 
+    /// When a connect that found a full backlog is repeated, or given up.
+    fn next_deadline(&mut self) -> Option<Instant> {
+        self.kernel.next_due()
+    }
+
     /// Costs no time: if there is nothing to report, the clock jumps to the deadline, or to what the kernel does by
     /// itself before.
     ///
@@ -166,33 +208,37 @@ impl Platform for Mock {
     }
 
     fn peek(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<usize, Error> {
-        let _ = (socket, buffer);
-        Err(Error::NotSupported)
+        self.kernel.peek(self.kernel.stream_id(socket)?, buffer)
     }
 
     fn open_datagram(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<Socket, Error> {
-        let _ = (address, options, token);
-        Err(Error::NotSupported)
+        self.check_open()?;
+        self.kernel.open_datagram(address, options, token)
     }
 
     fn connect_datagram(&mut self, socket: &mut Socket, peer: Option<SocketAddr>) -> Result<(), Error> {
-        let _ = (socket, peer);
-        Err(Error::NotSupported)
+        self.kernel.connect_datagram(self.kernel.endpoint_id(socket)?, peer)
     }
 
     fn receive_from(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<(Datagram, Rest), Error> {
-        let _ = (socket, buffer);
-        Err(Error::NotSupported)
+        self.kernel.receive_from(self.kernel.endpoint_id(socket)?, buffer)
     }
 
     fn send_to(&mut self, socket: &mut Socket, data: &[u8], peer: Option<SocketAddr>) -> Result<(), Error> {
-        let _ = (socket, data, peer);
-        Err(Error::NotSupported)
+        self.kernel.send_to(self.kernel.endpoint_id(socket)?, data, peer)
     }
 
     fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
-        let _ = out;
-        Err(Error::NotSupported)
+        self.entropy.fill(out);
+        Ok(())
+    }
+
+    fn name_service(&mut self, tell: &mut dyn FnMut(NameService<'_>)) {
+        self.names.tell_service(tell);
+    }
+
+    fn host_addresses(&mut self, name: &str, tell: &mut dyn FnMut(IpAddr)) {
+        self.names.tell_addresses(name, tell);
     }
 
     fn shutdown(&mut self, socket: &mut Socket, half: Half) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use ptk_core::Handle;
 
-use crate::kernel::{ListenerId, StreamId};
+use crate::kernel::{EndpointId, ListenerId, StreamId};
 
 /// A socket of a [`Mock`](crate::Mock): only a name, so that a world can be copied. What it names belongs to the mock
 /// and ends with [`close`](ptk_core::Platform::close), or with the mock itself.
@@ -21,4 +21,6 @@ pub(crate) enum Name {
     Listener(ListenerId, Handle),
     /// One end of a connection.
     Stream(StreamId, Handle),
+    /// A datagram socket.
+    Endpoint(EndpointId, Handle),
 }

@@ -80,9 +80,9 @@ fn a_connect_to_itself_is_refused() {
 }
 
 #[test]
-fn there_is_no_way_to_foreign_addresses() {
+fn there_is_no_way_to_foreign_addresses_groups_and_everybody() {
     let mut mock = open();
-    for address in ["192.0.2.1:80", "224.0.0.1:80", "[2001:db8::1]:80"] {
+    for address in ["192.0.2.1:80", "224.0.0.1:80", "127.255.255.255:80", "255.255.255.255:80", "[2001:db8::1]:80"] {
         assert_eq!(mock.open_stream(at(address), &Options::DEFAULT, CLIENT), Err(Error::NoRoute));
     }
     assert_eq!(mock.open_sockets(), 0);
@@ -112,6 +112,24 @@ fn a_full_backlog_delays_the_connect_until_it_is_repeated() {
     assert_eq!(wait(&mut mock, Until::Event), Ok(vec![Report::Socket(CLIENT, WRITE)]));
     assert_eq!(mock.now(), Instant::ORIGIN + Duration::from_secs(1));
     assert_eq!(mock.finish_connect(&mut late), Ok(()));
+}
+
+#[test]
+fn a_loop_inside_a_foreign_one_is_told_when_a_connect_is_repeated() {
+    let mut mock = open();
+    assert_eq!(mock.next_deadline(), None);
+    let (_listener, address) = listen(&mut mock, &backlog(1));
+    let _held: Vec<_> = (10..12).map(|n| mock.open_stream(address, &Options::DEFAULT, token(n))).collect();
+    assert_eq!(mock.next_deadline(), None);
+    let late = mock.open_stream(address, &Options::DEFAULT, CLIENT).expect("descriptors are left");
+    for seconds in [1, 3, 7] {
+        let due = Instant::ORIGIN + Duration::from_secs(seconds);
+        assert_eq!(mock.next_deadline(), Some(due));
+        let wait = due - mock.now();
+        mock.advance(wait);
+    }
+    close(&mut mock, late);
+    assert_eq!(mock.next_deadline(), None);
 }
 
 #[test]

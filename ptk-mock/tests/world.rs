@@ -3,7 +3,10 @@
 mod common;
 
 use common::*;
-use ptk_core::{Close, Error, EventSource, Half, Handle, Kind, Options, Platform, TypedHandle, Until};
+use ptk_core::{
+    Close, Error, EventSource, Half, Handle, Interface, Kind, Membership, Options, Platform, Reuse, SocketOption,
+    TypedHandle, Until,
+};
 use ptk_mock::{Mock, Socket};
 
 /// A fixed sequence of numbers that look arbitrary.
@@ -22,7 +25,7 @@ fn play(mock: &mut Mock, seed: u64, steps: usize) -> Vec<String> {
     let (mut listener, address) = listen(mock, &Options { backlog: 2, ..buffers(40, 30) });
     for step in 0..steps {
         let new = token(100 + step as u32);
-        let choice = numbers.below(10);
+        let choice = numbers.below(16);
         let index = numbers.below(8);
         let answer = match (choice, sockets.get_mut(index)) {
             (0, None) => mock.open_stream(address, &buffers(20, 10), new).map(|socket| sockets.push(socket)).err(),
@@ -39,6 +42,30 @@ fn play(mock: &mut Mock, seed: u64, steps: usize) -> Vec<String> {
             }
             (6, Some(socket)) => mock.finish_connect(socket).err(),
             (7, Some(socket)) => mock.shutdown(socket, [Half::Read, Half::Write, Half::Both][numbers.below(3)]).err(),
+            (10 | 11, None) => {
+                let address = at(["127.0.0.1:5000", "0.0.0.0:5000", "127.0.0.1:0"][numbers.below(3)]);
+                let options = reuse([Reuse::Address, Reuse::Port][numbers.below(2)]);
+                mock.open_datagram(address, &options, new).map(|socket| sockets.push(socket)).err()
+            }
+            (10 | 11, Some(socket)) => {
+                let peer = [None, Some(at("127.0.0.1:5000")), Some(at("127.0.0.1:9"))][numbers.below(3)];
+                mock.send_to(socket, &vec![step as u8; numbers.below(60)], peer).err()
+            }
+            (12 | 13, Some(socket)) => {
+                let received = mock.receive_from(socket, &mut vec![0; numbers.below(60)]);
+                answers.push(format!("{received:?}"));
+                received.err()
+            }
+            (14, Some(socket)) => {
+                let peer = [None, Some(at("127.0.0.1:5000")), Some(at("127.0.0.1:9"))][numbers.below(3)];
+                mock.connect_datagram(socket, peer).err()
+            }
+            (15, Some(socket)) => {
+                let group = std::net::Ipv4Addr::new(239, 0, 0, numbers.below(3) as u8).into();
+                let membership = Membership { group, interface: Interface::Any };
+                let option = [SocketOption::Join(membership), SocketOption::Leave(membership)][numbers.below(2)];
+                mock.set_option(socket, option).err()
+            }
             (8, Some(_)) => {
                 let how = if numbers.below(2) == 0 { Close::Graceful } else { Close::Abort };
                 mock.close(sockets.swap_remove(index), how);
@@ -116,6 +143,25 @@ fn the_payload_and_the_time_are_part_of_the_state() {
 }
 
 #[test]
+fn datagrams_in_flight_and_what_the_network_said_are_part_of_the_state() {
+    let mut mock = open();
+    let (mut socket, address) = datagram(&mut mock, "127.0.0.1:0", 1);
+    assert_eq!(mock.connect_datagram(&mut socket, Some(address)), Ok(()));
+    let after = |data: &[u8], target: &str| {
+        let (mut world, mut socket) = (mock.clone(), socket.clone());
+        assert_eq!(world.connect_datagram(&mut socket, Some(at(target))), Ok(()));
+        assert_eq!(world.send_to(&mut socket, data, None), Ok(()));
+        assert_eq!(world.connect_datagram(&mut socket, Some(address)), Ok(()));
+        hash(&world)
+    };
+    let itself = address.to_string();
+    assert_eq!(after(b"a", &itself), after(b"a", &itself));
+    assert_ne!(after(b"a", &itself), after(b"b", &itself));
+    assert_ne!(after(b"", &itself), hash(&mock));
+    assert_ne!(after(b"a", "127.0.0.1:9"), hash(&mock));
+}
+
+#[test]
 fn when_all_is_closed_nothing_is_left_over() {
     for seed in 0..200 {
         let mut mock = open();
@@ -125,7 +171,13 @@ fn when_all_is_closed_nothing_is_left_over() {
         for empty in ["listeners: Slab { entries: [], free: {} }", "streams: Slab { entries: [], free: {} }"] {
             assert!(text.contains(empty), "seed {seed}: {text}");
         }
-        for empty in ["users: {}", "agenda: Agenda([])", "ready: ReadyQueue([])"] {
+        for empty in [
+            "endpoints: Slab { entries: [], free: {} }",
+            "endpoints: {}",
+            "users: {}",
+            "agenda: Agenda([])",
+            "ready: ReadyQueue([])",
+        ] {
             assert!(text.contains(empty), "seed {seed}: {text}");
         }
         assert_eq!(wait(&mut mock, Until::Event), Err(Error::Deadlock), "seed {seed}");

@@ -2,17 +2,30 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Whether packets to `ip` stay on this host.
-pub(crate) const fn is_local(ip: IpAddr) -> bool {
-    ip.is_loopback()
+/// The broadcast address of the loopback network.
+const LOOPBACK_BROADCAST: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
+
+/// Whether packets to `ip` go to this host alone.
+pub(crate) fn is_local(ip: IpAddr) -> bool {
+    ip.is_loopback() && !is_broadcast(ip)
 }
 
-/// Whether a listener can bind to `ip`.
+/// Whether packets to `ip` go to everybody.
+pub(crate) fn is_broadcast(ip: IpAddr) -> bool {
+    ip == LOOPBACK_BROADCAST || ip == Ipv4Addr::BROADCAST
+}
+
+/// Whether any socket can bind to `ip`.
 pub(crate) const fn is_bindable(ip: IpAddr) -> bool {
-    is_local(ip) || ip.is_unspecified()
+    ip.is_loopback() || ip.is_unspecified()
 }
 
-/// The address that a connection to `peer` starts from.
+/// The address without IPv6's zone and flow: there is one interface, and flows are for routers.
+pub(crate) const fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip(), address.port())
+}
+
+/// The address that packets to `peer` come from, if the sender has no address of its own.
 pub(crate) const fn source_for(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -20,14 +33,14 @@ pub(crate) const fn source_for(peer: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether a listener at `bound` hears a connect to `peer`.
-pub(crate) fn hears(bound: SocketAddr, peer: SocketAddr) -> bool {
-    bound.port() == peer.port()
-        && bound.is_ipv4() == peer.is_ipv4()
-        && (bound.ip() == peer.ip() || bound.ip().is_unspecified())
+/// Whether a socket at `bound` hears what comes to `target`.
+pub(crate) fn hears(bound: SocketAddr, target: SocketAddr) -> bool {
+    bound.port() == target.port()
+        && bound.is_ipv4() == target.is_ipv4()
+        && (bound.ip() == target.ip() || bound.ip().is_unspecified())
 }
 
-/// Whether two listeners would hear the same connect.
+/// Whether two sockets would hear the same.
 pub(crate) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     hears(one, other) || hears(other, one)
 }

@@ -160,6 +160,7 @@ impl Kernel {
         let Some(listener) = self.listeners.get(listener_id.0) else { return };
         let mut end = Stream::new(Owner::Backlog, Phase::Up, remote, local, &listener.options);
         end.peer = Some(id);
+        end.settings = listener.settings;
         let end = self.insert_stream(end);
         if let Some(stream) = self.streams.get_mut(id.0) {
             stream.phase = Phase::Up;

@@ -7,6 +7,7 @@ use ptk_core::{Handle, Options, Readiness};
 
 use super::StreamId;
 use super::ready::Signal;
+use super::settings::TcpSettings;
 
 /// The backlog if nobody chose one.
 const DEFAULT_BACKLOG: u16 = 128;
@@ -17,6 +18,7 @@ pub(crate) struct Listener {
     pub(crate) token: Handle,
     pub(crate) address: SocketAddr,
     pub(crate) options: Options,
+    pub(crate) settings: TcpSettings,
     /// Connections that are up and that nobody has accepted, oldest first.
     pub(crate) waiting: VecDeque<StreamId>,
     pub(crate) signal: Signal,
@@ -25,7 +27,14 @@ pub(crate) struct Listener {
 impl Listener {
     /// A listener without connections.
     pub(crate) fn new(token: Handle, address: SocketAddr, options: &Options) -> Listener {
-        Listener { token, address, options: *options, waiting: VecDeque::new(), signal: Signal::new(Readiness::NONE) }
+        Listener {
+            token,
+            address,
+            options: *options,
+            settings: TcpSettings::new(options.nodelay),
+            waiting: VecDeque::new(),
+            signal: Signal::new(Readiness::NONE),
+        }
     }
 
     /// Whether there is no room for one more. As on Linux, a backlog of n holds n + 1.

@@ -52,11 +52,17 @@ impl Pipe {
 
     /// Moves as much to the front of `buffer` as there is and fits, and returns how much that was.
     pub(crate) fn take(&mut self, buffer: &mut [u8]) -> usize {
-        let count = buffer.len().min(self.bytes.len());
-        for (place, byte) in buffer.iter_mut().zip(self.bytes.drain(..count)) {
-            *place = byte;
-        }
+        let count = self.peek(buffer);
+        self.bytes.drain(..count);
         count
+    }
+
+    /// Copies as much to the front of `buffer` as there is and fits, and returns how much that was.
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> usize {
+        for (place, byte) in buffer.iter_mut().zip(&self.bytes) {
+            *place = *byte;
+        }
+        buffer.len().min(self.bytes.len())
     }
 
     /// Moves as much as fits into another pipe.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 /// The first port that the kernel chooses by itself (as on Linux).
-const FIRST: u16 = 32_768;
+pub(crate) const FIRST: u16 = 32_768;
 /// The last one.
-const LAST: u16 = 60_999;
+pub(crate) const LAST: u16 = 60_999;
 
 /// The ports of one host.
 #[derive(Clone, Hash, Debug)]

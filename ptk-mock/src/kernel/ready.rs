@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use ptk_core::Readiness;
 
-use super::{ListenerId, StreamId};
+use super::{EndpointId, ListenerId, StreamId};
 
 /// Something that can become ready.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,6 +23,8 @@ pub(crate) enum Source {
     Listener(ListenerId),
     /// One end of a connection.
     Stream(StreamId),
+    /// A datagram socket.
+    Endpoint(EndpointId),
 }
 
 /// What the core has been told about one source.

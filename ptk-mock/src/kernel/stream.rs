@@ -7,6 +7,7 @@ use ptk_core::{Error, Handle, Options, Readiness};
 use super::StreamId;
 use super::pipe::Pipe;
 use super::ready::Signal;
+use super::settings::TcpSettings;
 
 /// Where an end is in its life.
 ///
@@ -60,6 +61,7 @@ pub(crate) struct Stream {
     pub(crate) deaf: bool,
     /// Why the connection failed, until a call has told.
     pub(crate) error: Option<Error>,
+    pub(crate) settings: TcpSettings,
     pub(crate) signal: Signal,
 }
 
@@ -79,12 +81,14 @@ impl Stream {
             end_arrived: false,
             deaf: false,
             error: None,
+            settings: TcpSettings::new(options.nodelay),
             signal: Signal::new(Readiness::NONE),
         }
     }
 
-    /// Takes over the buffer sizes. Bytes travel at once, so `nodelay` has nothing to change.
+    /// Takes over the options that an open socket can still change.
     pub(crate) fn apply(&mut self, options: &Options) {
+        self.settings.nodelay = options.nodelay;
         self.incoming.resize(options.receive_buffer);
         self.outgoing.resize(options.send_buffer);
     }

@@ -22,6 +22,20 @@ impl Kernel {
         Ok(Received { count, rest: rest_after(self.stream_mut(id)?) })
     }
 
+    /// Gives what a receive would get, and leaves it. See [`Platform::peek`](ptk_core::Platform::peek).
+    ///
+    /// An error is taken with the look, as on Linux.
+    pub(crate) fn peek(&mut self, id: StreamId, buffer: &mut [u8]) -> Result<usize, Error> {
+        if buffer.is_empty() {
+            return Err(Error::InvalidArgument);
+        }
+        let stream = self.stream_mut(id)?;
+        match stream.incoming.peek(buffer) {
+            0 => nothing_to_receive(stream).map(|end| end.count),
+            count => Ok(count),
+        }
+    }
+
     /// Sends. See [`Platform::send`](ptk_core::Platform::send).
     pub(crate) fn send(&mut self, id: StreamId, data: &[u8]) -> Result<usize, Error> {
         if data.is_empty() {

@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 
-use ptk_core::{Close, Error, Handle, Options, Platform, Readiness, Received, Rest, Sink, Until};
+use ptk_core::{Close, Datagram, Error, Handle, Options, Platform, Readiness, Received, Rest, Reuse, Sink, Until};
 use ptk_mock::{Mock, Socket};
 
 /// What a `wait` reported.
@@ -56,6 +56,11 @@ pub(crate) fn at(text: &str) -> SocketAddr {
 /// Options with these buffer sizes.
 pub(crate) fn buffers(send: u32, receive: u32) -> Options {
     Options { send_buffer: send, receive_buffer: receive, ..Options::DEFAULT }
+}
+
+/// Options that share the address so.
+pub(crate) fn reuse(reuse: Reuse) -> Options {
+    Options { reuse, ..Options::DEFAULT }
 }
 
 /// Options with this backlog.
@@ -127,6 +132,36 @@ pub(crate) fn receive_up_to(mock: &mut Mock, socket: &mut Socket, limit: usize) 
     let Received { count, rest } = mock.receive(socket, &mut buffer)?;
     buffer.truncate(count);
     Ok((buffer, rest))
+}
+
+/// A datagram socket at `address`, and the address that it got. What opening it reports is heard.
+pub(crate) fn datagram(mock: &mut Mock, address: &str, number: u32) -> (Socket, SocketAddr) {
+    datagram_with(mock, address, &Options::DEFAULT, number)
+}
+
+/// As `datagram`, with options.
+pub(crate) fn datagram_with(mock: &mut Mock, address: &str, options: &Options, number: u32) -> (Socket, SocketAddr) {
+    let socket = mock.open_datagram(at(address), options, token(number)).expect("the address is free");
+    let address = mock.local_address(&socket).expect("it is open");
+    assert_eq!(poll(mock), [Report::Socket(token(number), WRITE)]);
+    (socket, address)
+}
+
+/// Receives one datagram of at most 16 bytes: what and from whom.
+pub(crate) fn receive_from(mock: &mut Mock, socket: &mut Socket) -> Result<(Vec<u8>, SocketAddr), Error> {
+    let mut buffer = [0; 16];
+    let (Datagram { count, from, truncated }, _) = mock.receive_from(socket, &mut buffer)?;
+    assert!(!truncated);
+    Ok((buffer[..count].to_vec(), from))
+}
+
+/// How many datagrams there are to receive.
+pub(crate) fn count_datagrams(mock: &mut Mock, socket: &mut Socket) -> usize {
+    let mut count = 0;
+    while mock.receive_from(socket, &mut []).is_ok() {
+        count += 1;
+    }
+    count
 }
 
 /// Whether `socket` has nothing to receive for now; from then on, an event announces what comes.
