@@ -127,6 +127,48 @@ impl Buf {
         self.start = 0;
     }
 
+    /// Throws away what is readable behind the first `count` bytes: what was written last.
+    pub fn truncate(&mut self, count: usize) {
+        if count < self.len() {
+            self.end = self.start + count as u32;
+        }
+    }
+
+    /// Looks at `N` readable bytes, `offset` bytes behind the front, without taking them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedEnd`] if they are not all readable.
+    #[inline]
+    pub fn peek_array<const N: usize>(&self, offset: usize) -> Result<[u8; N], Error> {
+        let bytes = self.readable().get(offset..).and_then(|bytes| bytes.first_chunk::<N>());
+        bytes.copied().ok_or(Error::UnexpectedEnd)
+    }
+
+    /// Overwrites readable bytes, `offset` bytes behind the front: a length that is known only now.
+    ///
+    /// ```
+    /// use ptk_core::{Buffer, Error};
+    ///
+    /// let mut message = Buffer::<16>::new();
+    /// message.put_u16_be(0)?;
+    /// message.put_slice(b"hello")?;
+    /// let length = message.len() as u16 - 2;
+    /// message.patch_u16_be(0, length)?;
+    /// assert_eq!(message.readable(), b"\0\x05hello");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedEnd`] if that is not all readable; then nothing is written.
+    #[inline]
+    pub fn patch(&mut self, offset: usize, bytes: &[u8]) -> Result<(), Error> {
+        let place = self.readable_mut().get_mut(offset..).and_then(|place| place.get_mut(..bytes.len()));
+        place.ok_or(Error::UnexpectedEnd)?.copy_from_slice(bytes);
+        Ok(())
+    }
+
     /// Appends `bytes`.
     ///
     /// # Errors
@@ -217,6 +259,60 @@ numbers! {
     i16: put_i16_be put_i16_le get_i16_be get_i16_le;
     i32: put_i32_be put_i32_le get_i32_be get_i32_le;
     i64: put_i64_be put_i64_le get_i64_be get_i64_le;
+    f32: put_f32_be put_f32_le get_f32_be get_f32_le;
+    f64: put_f64_be put_f64_le get_f64_be get_f64_le;
+}
+
+macro_rules! fields {
+    ($($int:ident: $peek_be:ident $peek_le:ident $patch_be:ident $patch_le:ident;)*) => {
+        impl Buf { $(
+            #[doc = concat!("The `", stringify!($int), "` that is `offset` bytes behind the front, most significant byte first.")]
+            ///
+            /// # Errors
+            ///
+            /// [`Error::UnexpectedEnd`] if it is not all readable.
+            #[inline]
+            pub fn $peek_be(&self, offset: usize) -> Result<$int, Error> {
+                self.peek_array(offset).map($int::from_be_bytes)
+            }
+
+            #[doc = concat!("The `", stringify!($int), "` that is `offset` bytes behind the front, least significant byte first.")]
+            ///
+            /// # Errors
+            ///
+            /// [`Error::UnexpectedEnd`] if it is not all readable.
+            #[inline]
+            pub fn $peek_le(&self, offset: usize) -> Result<$int, Error> {
+                self.peek_array(offset).map($int::from_le_bytes)
+            }
+
+            #[doc = concat!("Overwrites the `", stringify!($int), "` that is `offset` bytes behind the front, most significant byte first.")]
+            ///
+            /// # Errors
+            ///
+            /// [`Error::UnexpectedEnd`] if it is not all readable; then nothing is written.
+            #[inline]
+            pub fn $patch_be(&mut self, offset: usize, value: $int) -> Result<(), Error> {
+                self.patch(offset, &value.to_be_bytes())
+            }
+
+            #[doc = concat!("Overwrites the `", stringify!($int), "` that is `offset` bytes behind the front, least significant byte first.")]
+            ///
+            /// # Errors
+            ///
+            /// [`Error::UnexpectedEnd`] if it is not all readable; then nothing is written.
+            #[inline]
+            pub fn $patch_le(&mut self, offset: usize, value: $int) -> Result<(), Error> {
+                self.patch(offset, &value.to_le_bytes())
+            }
+        )* }
+    };
+}
+
+fields! {
+    u16: peek_u16_be peek_u16_le patch_u16_be patch_u16_le;
+    u32: peek_u32_be peek_u32_le patch_u32_be patch_u32_le;
+    u64: peek_u64_be peek_u64_le patch_u64_be patch_u64_le;
 }
 
 impl Buf {
@@ -238,6 +334,68 @@ impl Buf {
     #[inline]
     pub fn get_u8(&mut self) -> Result<u8, Error> {
         self.get_array().map(u8::from_be_bytes)
+    }
+
+    /// The byte that is `offset` bytes behind the front.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedEnd`] if it is not readable.
+    #[inline]
+    pub fn peek_u8(&self, offset: usize) -> Result<u8, Error> {
+        self.peek_array(offset).map(u8::from_be_bytes)
+    }
+
+    /// Overwrites the byte that is `offset` bytes behind the front.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedEnd`] if it is not readable.
+    #[inline]
+    pub fn patch_u8(&mut self, offset: usize, value: u8) -> Result<(), Error> {
+        self.patch(offset, &[value])
+    }
+
+    /// Appends `value` in three bytes, most significant byte first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferFull`] if they do not fit; [`Error::InvalidArgument`] if `value` has more than 24 bits.
+    pub fn put_u24_be(&mut self, value: u32) -> Result<(), Error> {
+        match value.to_be_bytes() {
+            [0, high, middle, low] => self.put_slice(&[high, middle, low]),
+            _ => Err(Error::InvalidArgument),
+        }
+    }
+
+    /// Appends `value` in three bytes, least significant byte first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferFull`] if they do not fit; [`Error::InvalidArgument`] if `value` has more than 24 bits.
+    pub fn put_u24_le(&mut self, value: u32) -> Result<(), Error> {
+        match value.to_le_bytes() {
+            [low, middle, high, 0] => self.put_slice(&[low, middle, high]),
+            _ => Err(Error::InvalidArgument),
+        }
+    }
+
+    /// Takes a number of three bytes from the front, most significant byte first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedEnd`] if they are not all there.
+    pub fn get_u24_be(&mut self) -> Result<u32, Error> {
+        self.get_array().map(|[high, middle, low]| u32::from_be_bytes([0, high, middle, low]))
+    }
+
+    /// Takes a number of three bytes from the front, least significant byte first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedEnd`] if they are not all there.
+    pub fn get_u24_le(&mut self) -> Result<u32, Error> {
+        self.get_array().map(|[low, middle, high]| u32::from_le_bytes([low, middle, high, 0]))
     }
 }
 
@@ -380,6 +538,32 @@ impl<const N: usize> embedded_io::Write for Buffer<N> {
 
     fn flush(&mut self) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+impl embedded_io::ReadReady for Buf {
+    /// Whether something is readable. A read does not wait either way.
+    fn read_ready(&mut self) -> Result<bool, Error> {
+        Ok(!self.is_empty())
+    }
+}
+
+impl embedded_io::WriteReady for Buf {
+    /// Whether there is room. A write does not wait either way.
+    fn write_ready(&mut self) -> Result<bool, Error> {
+        Ok(self.room() != 0)
+    }
+}
+
+impl<const N: usize> embedded_io::ReadReady for Buffer<N> {
+    fn read_ready(&mut self) -> Result<bool, Error> {
+        Ok(!self.is_empty())
+    }
+}
+
+impl<const N: usize> embedded_io::WriteReady for Buffer<N> {
+    fn write_ready(&mut self) -> Result<bool, Error> {
+        Ok(self.room() != 0)
     }
 }
 

@@ -22,7 +22,6 @@ use crate::table::HandleTableView;
 use crate::task::Tasks;
 use crate::time::{Duration, Instant};
 use crate::timer::TimerSlot;
-use crate::wait::{Source, WAIT_NODES};
 
 /// How many operations a task may have succeed in one resume, and a handler in one call. Then the others get their turn
 /// (as libuv's 32 reads a stream).
@@ -42,6 +41,8 @@ pub struct Cx<'a, P: Platform> {
     pub(crate) timers: &'a mut HandleTableView<TimerSlot>,
     pub(crate) timer_deadlines: &'a mut DeadlineQueueView,
     pub(crate) sources: &'a mut HandleTableView<SourceSlot>,
+    #[cfg(feature = "dns")]
+    pub(crate) names: crate::dns::NamesView<'a>,
     pub(crate) owners: Owners<'a>,
     pub(crate) tasks: &'a mut Tasks,
     pub(crate) task_deadlines: &'a mut DeadlineQueueView,
@@ -55,14 +56,12 @@ pub(crate) struct Resume {
     pub(crate) control: Control,
     /// Operations that may still succeed.
     pub(crate) budget: u32,
-    /// What the task was woken for: if it is still ready afterwards, the next waiter is woken.
-    pub(crate) batons: [Source; WAIT_NODES],
-    /// The listener from which a connection was accepted: the same holds for it.
-    listener: Source,
     /// Whether any connection was accepted: the task has had its turn.
     pub(crate) accepted: bool,
-    /// How many of the task's wait nodes are in use.
+    /// Which of the task's wait nodes hold what it waits for now; the others are from before.
     pub(crate) registered: u8,
+    /// As the task's slot has it.
+    pub(crate) deepest_scope: u8,
     /// The earliest deadline of this resume's pending timed waits.
     pub(crate) deadline: Deadline,
 }
@@ -73,24 +72,24 @@ const NEVER: Deadline = Deadline { at: Instant::MAX, order: 0 };
 impl Resume {
     /// Code that is no task: nothing waits, nothing is owned, nothing is budgeted.
     pub(crate) const fn outside() -> Resume {
-        Resume { budget: u32::MAX, ..Resume::of(None, false) }
+        Resume { budget: u32::MAX, ..Resume::handler() }
     }
 
     /// A handler: nothing waits and nothing is owned, but there is a budget.
     pub(crate) const fn handler() -> Resume {
-        Resume::of(None, false)
+        Resume { task: None, ..Resume::of_task(0, false, 0) }
     }
 
+    /// A resume of a task.
     #[inline]
-    pub(crate) const fn of(task: Option<usize>, fresh: bool) -> Resume {
+    pub(crate) const fn of_task(task: usize, fresh: bool, deepest_scope: u8) -> Resume {
         Resume {
-            task,
+            task: Some(task),
             control: Control::root(fresh),
             budget: BUDGET,
-            batons: [Source::NONE; WAIT_NODES],
-            listener: Source::NONE,
             accepted: false,
             registered: 0,
+            deepest_scope,
             deadline: NEVER,
         }
     }
@@ -109,31 +108,6 @@ impl Resume {
 
     pub(crate) const fn has_progressed(&self) -> bool {
         self.budget != BUDGET
-    }
-
-    /// An accept has succeeded.
-    pub(crate) fn accepted_from(&mut self, listener: Source) {
-        self.progress();
-        self.accepted = true;
-        // One look for each source: a baton that is passed twice wakes two.
-        if !self.was_woken_by(listener) {
-            self.listener = listener;
-        }
-    }
-
-    /// Whether something that the task waited for became ready; not so for one that yielded or whose time is up.
-    pub(crate) fn was_woken(&self) -> bool {
-        self.batons.iter().any(|source| !source.is_none())
-    }
-
-    pub(crate) fn was_woken_by(&self, source: Source) -> bool {
-        self.batons.contains(&source)
-    }
-
-    /// The sources whose next waiter is owed a look, each once.
-    pub(crate) fn owed(&self) -> impl Iterator<Item = Source> + use<> {
-        let listener = self.listener;
-        self.batons.into_iter().chain([listener]).filter(|source| !source.is_none())
     }
 
     /// Whether this resume has met a wait with a deadline that is still to come.
@@ -213,6 +187,7 @@ impl<P: Platform> Cx<'_, P> {
         self.state.live_tasks += 1;
         self.state.most_tasks.0 = self.state.most_tasks.0.max(self.state.live_tasks);
         self.tasks.wake(index);
+        note!(debug, "task {} starts", index);
         Task::from_handle(handle).ok_or(Error::InvalidHandle)
     }
 
@@ -279,6 +254,9 @@ impl<P: Platform> Cx<'_, P> {
         if error != Error::WouldBlock {
             self.state.last_error.0 = LastError::Failed(error);
         }
+        if matches!(error, Error::TableFull { .. }) {
+            note!(warn, "{}", error);
+        }
         error
     }
 
@@ -288,14 +266,17 @@ impl<P: Platform> Cx<'_, P> {
         self.forget_waits(index);
         self.task_deadlines.remove(index, self.tasks);
         if let Some(slot) = self.tasks.slots.get_mut(index) {
+            let has_locked = slot.has_locked();
             slot.end();
             self.state.live_tasks -= 1;
+            if has_locked {
+                self.pass_locks_on();
+            }
         }
         if self.state.running == Some(index as u16) {
-            // It panicked, and what it had been woken for is not known any more.
+            // It panicked.
             self.state.running = None;
             self.state.counters.0.failed_tasks += 1;
-            self.pass_everything_on();
         }
     }
 }
@@ -352,9 +333,7 @@ impl<P: Platform> Context for Cx<'_, P> {
     }
 
     #[inline(always)]
-    fn unregister(&mut self, count: u8) {
-        if self.poll.registered > count {
-            self.forget_latest_waits(count);
-        }
+    fn unregister(&mut self, registered: u8) {
+        self.poll.registered &= registered;
     }
 }

@@ -67,6 +67,12 @@ pub enum Error {
     NotOpen,
     /// Nothing that could still happen would wake any task. Only a simulator can tell.
     Deadlock,
+    /// There is no host of this name, or it has no address.
+    NameNotFound,
+    /// A name server refused to answer, failed, or does not listen.
+    NameServerRefused,
+    /// There is no name server to ask.
+    NoNameServer,
 }
 
 impl Error {
@@ -98,6 +104,9 @@ impl Error {
             Error::UnexpectedEnd => -23,
             Error::NotOpen => -24,
             Error::Deadlock => -25,
+            Error::NameNotFound => -26,
+            Error::NameServerRefused => -27,
+            Error::NoNameServer => -28,
         }
     }
 }
@@ -130,6 +139,9 @@ impl fmt::Display for Error {
             Error::UnexpectedEnd => "the data ended too early",
             Error::NotOpen => "the event loop is not open",
             Error::Deadlock => "every task waits for something that cannot happen",
+            Error::NameNotFound => "no host of this name has an address",
+            Error::NameServerRefused => "the name server refused or failed",
+            Error::NoNameServer => "there is no name server to ask",
         };
         f.write_str(text)
     }
@@ -141,6 +153,7 @@ fn table_full(f: &mut fmt::Formatter<'_>, kind: Kind, capacity: u32) -> fmt::Res
         Kind::Timer => ("timer", "TIMERS"),
         Kind::EventSource => ("event source", "EVENTS"),
         Kind::Task => ("task", "TASKS"),
+        Kind::Lookup => ("lookup", "LOOKUPS"),
     };
     write!(f, "{table} table full ({capacity} of {capacity}): raise {parameter}")
 }
@@ -155,7 +168,8 @@ impl embedded_io::Error for Error {
             Error::OutOfMemory | Error::TableFull { .. } | Error::TooManyDescriptors | Error::TooManyWaits => {
                 ErrorKind::OutOfMemory
             }
-            Error::NotSupported => ErrorKind::Unsupported,
+            Error::NameNotFound => ErrorKind::NotFound,
+            Error::NotSupported | Error::NoNameServer => ErrorKind::Unsupported,
             Error::TimedOut => ErrorKind::TimedOut,
             Error::ConnectionRefused => ErrorKind::ConnectionRefused,
             Error::ConnectionReset => ErrorKind::ConnectionReset,
@@ -166,7 +180,9 @@ impl embedded_io::Error for Error {
             Error::PermissionDenied => ErrorKind::PermissionDenied,
             Error::BufferFull => ErrorKind::WriteZero,
             Error::AlreadyConnected | Error::Busy => ErrorKind::AlreadyExists,
-            Error::Network | Error::WouldBlock | Error::UnexpectedEnd | Error::Deadlock => ErrorKind::Other,
+            Error::Network | Error::WouldBlock | Error::UnexpectedEnd | Error::Deadlock | Error::NameServerRefused => {
+                ErrorKind::Other
+            }
         }
     }
 }

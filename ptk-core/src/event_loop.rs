@@ -21,7 +21,8 @@ use crate::time::Instant;
 use crate::timer::TimerSlot;
 use crate::wait::{Condition, MAX_TASKS, WAIT_NODES};
 
-/// A loop over the platform `P`, with room for so many tasks, sockets (listeners included), timers and event sources.
+/// A loop over the platform `P`, with room for so many tasks, sockets (listeners included), timers, event sources and,
+/// with the feature `dns`, lookups of names at once.
 ///
 /// It owns all its storage, is const-constructible and fit for a `static` ([`event_loop!`](crate::event_loop) makes
 /// one): with id 0 it is all zero bits and takes no room in the image. Loops do not know of each other: a process may
@@ -35,6 +36,7 @@ pub struct EventLoop<
     const SOCKETS: usize = 0,
     const TIMERS: usize = 0,
     const EVENTS: usize = 0,
+    const LOOKUPS: usize = 0,
 > {
     platform: P,
     state: State,
@@ -48,12 +50,22 @@ pub struct EventLoop<
     timer_deadlines: DeadlineQueue<TIMERS>,
     sources: HandleTable<SourceSlot, EVENTS>,
     source_owners: [Owner; EVENTS],
+    #[cfg(feature = "dns")]
+    names: crate::dns::Names<LOOKUPS>,
+    #[cfg(feature = "dns")]
+    lookup_owners: [Owner; LOOKUPS],
     /// Makes the derives ask for what the platform's sockets can do, too.
     socket: PhantomData<P::Socket>,
 }
 
-impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize, const EVENTS: usize>
-    EventLoop<P, TASKS, SOCKETS, TIMERS, EVENTS>
+impl<
+    P: Platform,
+    const TASKS: usize,
+    const SOCKETS: usize,
+    const TIMERS: usize,
+    const EVENTS: usize,
+    const LOOKUPS: usize,
+> EventLoop<P, TASKS, SOCKETS, TIMERS, EVENTS, LOOKUPS>
 {
     /// A loop that is not open yet.
     ///
@@ -74,6 +86,10 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
             timer_deadlines: DeadlineQueue::new(),
             sources: HandleTable::new(),
             source_owners: [Owner::NOBODY; EVENTS],
+            #[cfg(feature = "dns")]
+            names: crate::dns::Names::new(),
+            #[cfg(feature = "dns")]
+            lookup_owners: [Owner::NOBODY; LOOKUPS],
             socket: PhantomData,
         }
     }
@@ -91,6 +107,7 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
             port.attach(self.state.loop_id)?;
         }
         if let Err(error) = self.platform.open() {
+            note!(error, "loop {} does not open: {}", self.state.loop_id, error);
             if let Some(port) = self.platform.port() {
                 port.detach();
             }
@@ -109,10 +126,14 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
             timers: &mut self.timers,
             timer_deadlines: &mut self.timer_deadlines,
             sources: &mut self.sources,
+            #[cfg(feature = "dns")]
+            names: self.names.view(),
             owners: Owners {
                 sockets: &mut self.socket_owners,
                 timers: &mut self.timer_owners,
                 sources: &mut self.source_owners,
+                #[cfg(feature = "dns")]
+                lookups: &mut self.lookup_owners,
             },
             tasks: &mut self.tasks,
             task_deadlines: &mut self.task_deadlines,
@@ -129,7 +150,11 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
     ///
     /// As [`turn`](Self::turn).
     pub fn run<S: TaskSet<P>>(&mut self, set: &mut S) -> Result<(), Error> {
-        self.run_until(set, |_, _| false)
+        const { assert!(S::LEN <= TASKS, "the loop has fewer tasks than the task set: raise TASKS") };
+        self.state.stopping = false;
+        let mut cx = self.cx();
+        while cx.turn(set, true)? {}
+        Ok(())
     }
 
     /// As [`run`](Self::run), and ends too when `done` says so, which is asked after each turn.
@@ -242,6 +267,10 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
             sockets: usage(&self.sockets, size_of::<Slot<SocketSlot<P>>>() + owner + size_of::<u32>()),
             timers: usage(&self.timers, size_of::<Slot<TimerSlot>>() + owner + deadline),
             events: usage(&self.sources, size_of::<Slot<SourceSlot>>() + owner),
+            #[cfg(feature = "dns")]
+            lookups: usage(&self.names.lookups, crate::dns::Names::<LOOKUPS>::SLOT_BYTES + owner),
+            #[cfg(not(feature = "dns"))]
+            lookups: Usage { used: 0, high_water: 0, capacity: 0, bytes: 0 },
             bytes: size_of::<Self>(),
         }
     }
@@ -262,7 +291,7 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
         let handle = slot.is_live().then(|| slot.handle(index, self.state.loop_id));
         let mut waits = [None; WAIT_NODES];
         for (wait, node) in waits.iter_mut().zip(&slot.nodes) {
-            *wait = node.source.condition().and_then(|condition| self.waiting_for(condition));
+            *wait = node.source().condition().and_then(|condition| self.waiting_for(condition));
         }
         let since = slot.since.0;
         TaskReport {
@@ -289,6 +318,8 @@ impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize,
             Condition::Expired(index) => WaitingFor::Expired(self.timers.view().handle_at(index)?),
             Condition::Raised(index) => WaitingFor::Raised(self.sources.view().handle_at(index)?),
             Condition::Room => WaitingFor::Room,
+            Condition::LookupRoom => WaitingFor::LookupRoom,
+            Condition::Shared(wanted, id) => WaitingFor::Shared(wanted, id),
         })
     }
 }
@@ -298,8 +329,14 @@ fn usage<T: Vacant, const N: usize>(table: &HandleTable<T, N>, each: usize) -> U
     Usage { used: table.len(), high_water: table.high_water(), capacity: N, bytes: N * each }
 }
 
-impl<P: Platform, const TASKS: usize, const SOCKETS: usize, const TIMERS: usize, const EVENTS: usize> Drop
-    for EventLoop<P, TASKS, SOCKETS, TIMERS, EVENTS>
+impl<
+    P: Platform,
+    const TASKS: usize,
+    const SOCKETS: usize,
+    const TIMERS: usize,
+    const EVENTS: usize,
+    const LOOKUPS: usize,
+> Drop for EventLoop<P, TASKS, SOCKETS, TIMERS, EVENTS, LOOKUPS>
 {
     fn drop(&mut self) {
         if let Some(port) = self.platform.port().filter(|_| self.state.open) {
@@ -332,11 +369,11 @@ macro_rules! event_loop {
         $(#[$attribute:meta])*
         $visibility:vis static $name:ident: $platform:ty = $new:expr;
         id: $id:expr, tasks: $tasks:expr
-        $(, sockets: $sockets:expr)? $(, timers: $timers:expr)? $(, events: $events:expr)? $(,)?
+        $(, sockets: $sockets:expr)? $(, timers: $timers:expr)? $(, events: $events:expr)? $(, lookups: $lookups:expr)? $(,)?
     ) => {
         $(#[$attribute])*
         $visibility static $name: $crate::__rt::ConstStaticCell<
-            $crate::EventLoop<$platform, { $tasks }, { 0 $(+ $sockets)? }, { 0 $(+ $timers)? }, { 0 $(+ $events)? }>,
+            $crate::EventLoop<$platform, { $tasks }, { 0 $(+ $sockets)? }, { 0 $(+ $timers)? }, { 0 $(+ $events)? }, { 0 $(+ $lookups)? }>,
         > = $crate::__rt::ConstStaticCell::new($crate::EventLoop::new($id, $new));
     };
 }

@@ -33,6 +33,8 @@ pub enum Kind {
     Task = 6,
     /// A stream that only the platform can open: a serial port, say.
     Descriptor = 7,
+    /// A lookup of a name. Nobody holds such a handle: it belongs to the wait that looks the name up.
+    Lookup = 8,
 }
 
 impl Kind {
@@ -45,6 +47,7 @@ impl Kind {
             5 => Some(Kind::EventSource),
             6 => Some(Kind::Task),
             7 => Some(Kind::Descriptor),
+            8 => Some(Kind::Lookup),
             _ => None,
         }
     }

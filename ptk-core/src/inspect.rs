@@ -95,6 +95,8 @@ pub struct Tables {
     pub timers: Usage,
     /// Event sources, without the port's words.
     pub events: Usage,
+    /// Lookups of names, with the cache. Empty without the feature `dns`.
+    pub lookups: Usage,
     /// The whole loop, platform included.
     pub bytes: usize,
 }
@@ -125,6 +127,52 @@ pub enum WaitingFor {
     Raised(Handle),
     /// A free socket slot or descriptor, to accept the next connection with.
     Room,
+    /// A free slot for a lookup.
+    LookupRoom,
+    /// Another task, by way of the primitive with this number: see [`sync`](crate::sync).
+    Shared(Shared, u32),
+}
+
+/// What tasks share that one of them can wait for: see [`sync`](crate::sync).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u8)]
+pub enum Shared {
+    /// A permit of a [`Semaphore`](crate::sync::Semaphore).
+    Permit,
+    /// A [`Mutex`](crate::sync::Mutex).
+    Lock,
+    /// A new value of a [`Signal`](crate::sync::Signal).
+    Change,
+    /// A message of a [`Channel`](crate::sync::Channel).
+    Message,
+    /// Room for a message in a [`Channel`](crate::sync::Channel).
+    Space,
+}
+
+impl Shared {
+    pub(crate) const fn from_bits(bits: u32) -> Option<Shared> {
+        match bits {
+            0 => Some(Shared::Permit),
+            1 => Some(Shared::Lock),
+            2 => Some(Shared::Change),
+            3 => Some(Shared::Message),
+            4 => Some(Shared::Space),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Shared::Permit => "a permit of semaphore",
+            Shared::Lock => "mutex",
+            Shared::Change => "a change of signal",
+            Shared::Message => "a message in channel",
+            Shared::Space => "room in channel",
+        })
+    }
 }
 
 impl fmt::Display for WaitingFor {
@@ -135,6 +183,8 @@ impl fmt::Display for WaitingFor {
             WaitingFor::Expired(handle) => write!(f, "{handle} expired"),
             WaitingFor::Raised(handle) => write!(f, "{handle} raised"),
             WaitingFor::Room => f.write_str("room for a socket"),
+            WaitingFor::LookupRoom => f.write_str("room for a lookup"),
+            WaitingFor::Shared(wanted, id) => write!(f, "{wanted} {id}"),
         }
     }
 }

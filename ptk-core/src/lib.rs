@@ -56,14 +56,31 @@
 //! | [`Error`] | one error type with stable codes |
 //! | [`Instant`], [`Duration`], [`deadlines`] | time, and the queue of what is due |
 //! | [`EventPort`] | raising events from threads, signal handlers and interrupts |
-//! | [`Buffer`] | bytes between two positions |
+//! | [`Buffer`], [`framing`] | bytes between two positions, and messages in a stream of them |
+//! | [`sync`] | locks, permits, signals and channels between tasks |
+//! | `dns` | names of hosts: the feature of that name |
 //! | [`Counters`], [`TaskReport`], [`Tables`] | seeing inside |
-//! | [`Platform`] | the contract of a backend |
+//! | [`Platform`], [`middleware`] | the contract of a backend, and what goes around one |
 //!
 //! # Features
 //!
-//! `defmt`: `Format` for the public types. `log`, `defmt-log`: log sites through that facade. `wait-nodes-4`,
+//! `dns`: names of hosts, `Cx::resolve` and `Cx::connect_to`. `defmt`: `Format` for the public types. `log`, `defmt-log`: log sites through that facade. `wait-nodes-4`,
 //! `wait-nodes-8`: what a task can wait for at once, instead of two. All are additive.
+//!
+//! # Log
+//!
+//! What is written at which level, with the handle or task and the error that it is about:
+//!
+//! | level | |
+//! |---|---|
+//! | `error` | the loop cannot go on: it does not open, or cannot wait; a task or a handler has panicked |
+//! | `warn` | somebody has lost something: a task or a handler failed, a table is full, a task waits for too much at once, accepting pauses |
+//! | `info` | what an operator asks for: a listener listens, a connect failed |
+//! | `debug` | sockets are opened, connect and are closed; tasks start and end |
+//! | `trace` | a task has used up its budget of a turn |
+//!
+//! A task that failed is named with the line of the wait at which it was last resumed. [`middleware::Log`] writes the
+//! calls of the platform, at `debug` and `trace`. Without `log` and `defmt-log` no log site leaves any code behind.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -76,14 +93,19 @@ mod note;
 #[doc(hidden)]
 #[path = "rt.rs"]
 pub mod __rt;
+mod blocking;
 mod buffer;
 mod cx;
 pub mod deadlines;
+#[cfg(feature = "dns")]
+pub mod dns;
 mod error;
 mod event;
 mod event_loop;
+pub mod framing;
 mod handle;
 mod inspect;
+pub mod middleware;
 mod options;
 mod ownership;
 mod platform;
@@ -94,6 +116,7 @@ mod scope;
 mod socket;
 mod source;
 mod state;
+pub mod sync;
 pub mod table;
 mod task;
 mod task_set;
@@ -103,6 +126,7 @@ mod wait;
 
 use __rt as rt;
 
+pub use blocking::Blocking;
 pub use buffer::{Buf, Buffer, Bytes};
 pub use cx::Cx;
 pub use error::Error;
@@ -112,7 +136,7 @@ pub use handle::{
     Descriptor, EventSource, Handle, Kind, MAX_SLOTS, Stream, Task, TcpListener, TcpSocket, Timer, TypedHandle,
     UdpSocket,
 };
-pub use inspect::{Counters, Tables, TaskReport, TaskState, Usage, WaitingFor};
+pub use inspect::{Counters, Shared, Tables, TaskReport, TaskState, Usage, WaitingFor};
 pub use options::{Interface, Keepalive, Membership, Options, Reuse, SocketOption};
 pub use platform::{Close, Datagram, Half, NameService, Platform, Readiness, Received, Rest, Sink, Until};
 pub use port::{EventPort, EventPortView, Port, Raised, Wake};

@@ -9,6 +9,7 @@ pub(crate) enum TableName {
     Sockets,
     Timers,
     Sources,
+    Lookups,
 }
 
 impl TableName {
@@ -17,6 +18,7 @@ impl TableName {
             Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket | Kind::Descriptor => Some(TableName::Sockets),
             Kind::Timer => Some(TableName::Timers),
             Kind::EventSource => Some(TableName::Sources),
+            Kind::Lookup => Some(TableName::Lookups),
             Kind::Task => None,
         }
     }
@@ -30,7 +32,7 @@ impl Link {
     pub(crate) const NONE: Link = Link(0);
 
     pub(crate) const fn new(table: TableName, index: usize) -> Link {
-        Link((index as u32) << 2 | (table as u32 + 1))
+        Link((index as u32) << 3 | (table as u32 + 1))
     }
 
     /// The slot of `handle`; `None` for tasks, which nobody owns.
@@ -39,11 +41,12 @@ impl Link {
     }
 
     pub(crate) const fn place(self) -> Option<(TableName, usize)> {
-        let index = (self.0 >> 2) as usize;
-        match self.0 & 3 {
+        let index = (self.0 >> 3) as usize;
+        match self.0 & 7 {
             1 => Some((TableName::Sockets, index)),
             2 => Some((TableName::Timers, index)),
             3 => Some((TableName::Sources, index)),
+            4 => Some((TableName::Lookups, index)),
             _ => None,
         }
     }
@@ -86,6 +89,8 @@ pub(crate) struct Owners<'a> {
     pub(crate) sockets: &'a mut [Owner],
     pub(crate) timers: &'a mut [Owner],
     pub(crate) sources: &'a mut [Owner],
+    #[cfg(feature = "dns")]
+    pub(crate) lookups: &'a mut [Owner],
 }
 
 impl Owners<'_> {
@@ -95,6 +100,10 @@ impl Owners<'_> {
             TableName::Sockets => self.sockets.get_mut(index),
             TableName::Timers => self.timers.get_mut(index),
             TableName::Sources => self.sources.get_mut(index),
+            #[cfg(feature = "dns")]
+            TableName::Lookups => self.lookups.get_mut(index),
+            #[cfg(not(feature = "dns"))]
+            TableName::Lookups => None,
         }
     }
 

@@ -19,7 +19,7 @@ pub trait Context {
     fn set_control(&mut self, control: Control);
     /// Closes every handle that the current task opened in `scope`.
     fn close_scope(&mut self, scope: Scope);
-    /// Passes every handle that the current task opened in `scope` on to `outer`, which contains it.
+    /// Passes every handle that the current task opened in `scope` on to `outer`, which contains it or is it.
     fn merge_scope(&mut self, scope: Scope, outer: Scope);
     /// A deadline `after` from now, behind all that were armed before.
     fn arm(&mut self, after: Duration) -> Deadline;
@@ -27,15 +27,15 @@ pub trait Context {
     fn expired(&mut self, deadline: Deadline) -> bool;
     /// Resumes the current task in the next turn.
     fn yield_now(&mut self);
-    /// For how many sources the current task has been registered since it was resumed.
+    /// For which sources the current task has been registered since it was resumed: a bit for each of its wait nodes.
     #[inline(always)]
     fn registered(&self) -> u8 {
         0
     }
-    /// Takes back all registrations of the current task but the first `count`: those of a wait that has ended.
+    /// Takes back all registrations of the current task but these: those of a wait that has ended.
     #[inline(always)]
-    fn unregister(&mut self, count: u8) {
-        let _ = count;
+    fn unregister(&mut self, registered: u8) {
+        let _ = registered;
     }
 }
 
@@ -116,10 +116,10 @@ pub fn suspend<C: Context, R: ResumePoint>(cx: &mut C, outer: Outer, pt: &mut R,
 /// waited for is waited for no more.
 #[inline(always)]
 pub fn leave<C: Context>(cx: &mut C, outer: Outer, failed: bool) {
-    let scope = outer.control.scope;
+    let inner = cx.control().scope;
     cx.set_control(outer.control);
     cx.unregister(outer.registered);
-    settle(cx, scope.child(0, 1), scope, failed);
+    settle(cx, inner, outer.control.scope, failed);
 }
 
 /// The wait's time is up: what its operand opened is closed.
@@ -130,10 +130,11 @@ pub fn give_up<C: Context>(cx: &mut C, outer: Outer) {
 
 #[inline(always)]
 fn settle<C: Context>(cx: &mut C, inner: Scope, outer: Scope, failed: bool) {
-    if inner == outer {
-        return;
+    if !failed {
+        cx.merge_scope(inner, outer);
+    } else if inner != outer {
+        cx.close_scope(inner);
     }
-    if failed { cx.close_scope(inner) } else { cx.merge_scope(inner, outer) }
 }
 
 /// Begins to evaluate operand `ordinal` of a `first!` of up to `1 << width`; `fork` is the control around the `first!`.

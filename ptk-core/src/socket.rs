@@ -16,7 +16,7 @@ use crate::options::Options;
 use crate::ownership::TableName;
 use crate::platform::{Close, Datagram, Half, Platform, Readiness, Received, Rest};
 use crate::table::{HandleTableView, Vacant};
-use crate::wait::{Place, Source, WaitList};
+use crate::wait::{Source, WaitList};
 
 /// What a socket is doing.
 ///
@@ -71,8 +71,6 @@ const READ_SHUT: u8 = 4;
 const WRITE_SHUT: u8 = 8;
 /// A send met the connection's failure: what a receive takes for the end of the stream is that failure.
 const BROKEN: u8 = 16;
-/// A waiter was woken for what there is to read, and has not been resumed yet: it comes first.
-const PROMISED: u8 = 32;
 
 impl<P: Platform> Vacant for SocketSlot<P> {
     const VACANT: Self = SocketSlot::new(P::CLOSED, Options::DEFAULT, Phase::Closed, Readiness::NONE);
@@ -92,15 +90,6 @@ impl<P: Platform> SocketSlot<P> {
     /// Whether nothing more comes: the end of the stream or its failure was received, or that half is shut down.
     pub(crate) const fn has_ended(&self) -> bool {
         self.has(ENDED | READ_SHUT)
-    }
-
-    /// Whether a waiter was woken for what there is to read, and has not been resumed yet.
-    pub(crate) const fn is_promised(&self) -> bool {
-        self.has(PROMISED)
-    }
-
-    pub(crate) const fn set_promised(&mut self, promised: bool) {
-        self.flags = if promised { self.flags | PROMISED } else { self.flags & !PROMISED };
     }
 
     /// Starts a connection on a closed slot.
@@ -212,6 +201,8 @@ impl<P: Platform> SocketSlot<P> {
                 self.ready = self.ready.without(Readiness::READ);
                 Err(Error::WouldBlock)
             }
+            // Nothing was looked at.
+            Err(Error::NotSupported) => Err(Error::NotSupported),
             // The error is taken with the look, and what a receive then finds is no end of the stream.
             Err(error) => {
                 self.flags |= BROKEN;
@@ -275,6 +266,21 @@ impl<P: Platform> SocketSlot<P> {
     }
 }
 
+/// Logs how a connect ended, if it did.
+#[inline]
+pub(crate) fn note_connect(socket: Handle, connected: Result<(), Error>) {
+    match connected {
+        Ok(()) => note!(debug, "{} connected", socket),
+        Err(Error::WouldBlock) => {}
+        Err(error) => note!(info, "{} failed to connect: {}", socket, error),
+    }
+}
+
+/// Whether nobody can be at this address.
+fn is_nobody(peer: SocketAddr) -> bool {
+    peer.ip().is_unspecified() || peer.port() == 0
+}
+
 /// A socket of any kind that is open.
 fn open_socket<P: Platform>(
     sockets: &mut HandleTableView<SocketSlot<P>>,
@@ -302,22 +308,23 @@ impl<P: Platform> Cx<'_, P> {
         options: &Options,
         open: impl FnOnce(&mut P, Handle) -> Result<P::Socket, Error>,
     ) -> Result<H, Error> {
-        let phase = match H::KIND {
-            Kind::TcpSocket | Kind::Descriptor => Phase::Connected,
-            Kind::TcpListener => Phase::Listening,
-            Kind::UdpSocket => Phase::Datagram,
-            Kind::Timer | Kind::EventSource | Kind::Task => return Err(self.fail(Error::NotSupported)),
+        // Sending is tried before the platform says that it may be: a turn less.
+        let (phase, ready) = match H::KIND {
+            Kind::TcpSocket | Kind::Descriptor => (Phase::Connected, Readiness::WRITE),
+            Kind::TcpListener => (Phase::Listening, Readiness::NONE),
+            Kind::UdpSocket => (Phase::Datagram, Readiness::WRITE),
+            Kind::Timer | Kind::EventSource | Kind::Task | Kind::Lookup => return Err(self.fail(Error::NotSupported)),
         };
         let Some(token) = self.sockets.next_handle(H::KIND, self.state.loop_id) else {
             return Err(self.sockets_full());
         };
         let platform = open(self.platform, token).map_err(|error| self.fail(error))?;
-        self.add_socket(SocketSlot::new(platform, *options, phase, Readiness::NONE))
+        self.add_socket(SocketSlot::new(platform, *options, phase, ready))
     }
 
     /// Refuses a handle that is not valid, where there is nothing to do with a valid one.
     #[cold]
-    fn check_socket(&mut self, socket: impl TypedHandle) -> Result<(), Error> {
+    pub(crate) fn check_socket(&mut self, socket: impl TypedHandle) -> Result<(), Error> {
         match socket.handle().filter(|handle| self.sockets.contains(*handle)) {
             Some(_) => Ok(()),
             None => Err(self.fail(Error::InvalidHandle)),
@@ -402,6 +409,7 @@ impl<P: Platform> Cx<'_, P> {
         match self.sockets.insert(H::KIND, self.state.loop_id, slot) {
             Ok(handle) => {
                 self.own(handle);
+                note!(debug, "{} opened", handle);
                 H::from_handle(handle).ok_or(Error::InvalidHandle)
             }
             Err(slot) => {
@@ -419,7 +427,7 @@ impl<P: Platform> Cx<'_, P> {
     #[inline]
     fn wait_readable(&mut self, socket: impl TypedHandle) -> Poll<Error> {
         match socket.handle() {
-            Some(handle) => self.wait_for(Source::readable(handle.index()), Place::Back),
+            Some(handle) => self.wait_for(Source::readable(handle.index())),
             None => Poll::Ready(Error::InvalidHandle),
         }
     }
@@ -427,7 +435,7 @@ impl<P: Platform> Cx<'_, P> {
     #[inline]
     fn wait_writable(&mut self, socket: impl TypedHandle) -> Poll<Error> {
         match socket.handle() {
-            Some(handle) => self.wait_for(Source::writable(handle.index()), Place::Back),
+            Some(handle) => self.wait_for(Source::writable(handle.index())),
             None => Poll::Ready(Error::InvalidHandle),
         }
     }
@@ -435,11 +443,11 @@ impl<P: Platform> Cx<'_, P> {
     /// Closes a socket whose handle is valid: its waiters wake and find the handle stale.
     pub(crate) fn close_socket(&mut self, handle: Handle, how: Close) {
         let index = handle.index();
-        self.wake_all(Source::readable(index));
-        self.wake_all(Source::writable(index));
+        self.dismiss(Source::readable(index));
+        self.dismiss(Source::writable(index));
         if handle.kind() == Kind::TcpListener {
             // Some may wait for room to accept from it.
-            self.wake_all(Source::ROOM);
+            self.dismiss(Source::ROOM);
         }
         self.disown(handle);
         self.forget_handler(handle);
@@ -447,6 +455,7 @@ impl<P: Platform> Cx<'_, P> {
             if slot.phase != Phase::Closed {
                 self.platform.close(slot.platform, how);
             }
+            note!(debug, "{} closed", handle);
             self.make_room();
         }
     }

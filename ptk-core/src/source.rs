@@ -8,7 +8,7 @@ use crate::handle::{EventSource, Handle, Kind, TypedHandle};
 use crate::platform::Platform;
 use crate::port::Raised;
 use crate::table::Vacant;
-use crate::wait::{Place, Source};
+use crate::wait::Source;
 
 /// One event source. Its count and value are in the port; the table has its name and its waiters.
 #[derive(Clone, Copy, Hash, Debug)]
@@ -63,7 +63,7 @@ impl<P: Platform> Cx<'_, P> {
             self.poll.progress();
             return Poll::Ready(Ok(raised));
         }
-        self.wait_for(Source::raised(handle.index()), Place::Back).map(|error| Err(self.fail(error)))
+        self.wait_for(Source::raised(handle.index())).map(|error| Err(self.fail(error)))
     }
 
     /// Raises a source of this loop from the loop itself: delivered in the next turn. See
@@ -84,7 +84,7 @@ impl<P: Platform> Cx<'_, P> {
     }
 
     pub(crate) fn close_source(&mut self, handle: Handle) {
-        self.wake_all(Source::raised(handle.index()));
+        self.dismiss(Source::raised(handle.index()));
         self.disown(handle);
         self.forget_handler(handle);
         if let Some(port) = self.platform.port() {

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::handle::Handle;
 use crate::inspect::{Counters, Unhashed};
 use crate::time::Instant;
-use crate::wait::{NodeId, WaitList};
+use crate::wait::WaitList;
 
 /// The state of a loop that has no place in a table. All zero bits when new, but for the loop's id.
 #[derive(Clone, Hash, Debug)]
@@ -39,8 +39,10 @@ pub(crate) struct State {
     order: u32,
     /// Tasks that wait for room to accept.
     pub(crate) room: WaitList,
-    /// The node that was last put back at the front of its list in this turn.
-    pub(crate) put_back: NodeId,
+    /// Tasks that wait for primitives of [`sync`](crate::sync), all in one, in the order in which they came.
+    pub(crate) shared: WaitList,
+    /// How many of those primitives were given an id.
+    pub(crate) shared_ids: u32,
     /// When accepting, paused for want of descriptors or memory, is tried again.
     pub(crate) accept_again: Option<Instant>,
     pub(crate) news: News,
@@ -67,7 +69,8 @@ impl State {
             handlers: 0,
             order: 0,
             room: WaitList::EMPTY,
-            put_back: NodeId::NONE,
+            shared: WaitList::EMPTY,
+            shared_ids: 0,
             accept_again: None,
             news: News::NONE,
             last_error: Unhashed(LastError::Nothing),

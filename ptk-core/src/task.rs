@@ -20,7 +20,7 @@ use crate::handle::{Handle, Kind};
 use crate::inspect::Unhashed;
 use crate::ownership::Link;
 use crate::time::Instant;
-use crate::wait::{Node, NodeId, Nodes, WAIT_NODES};
+use crate::wait::{Node, NodeId, Nodes, Source, WAIT_NODES};
 
 /// One task. Forty bytes with two wait nodes; zero bits are an idle task.
 #[derive(Clone, Copy, Hash, Debug)]
@@ -45,6 +45,7 @@ const LIVE: u8 = 1;
 const QUEUED: u8 = 2;
 const FRESH: u8 = 4;
 const DOOMED: u8 = 8;
+const LOCKED: u8 = 16;
 
 impl TaskSlot {
     pub(crate) const IDLE: TaskSlot = TaskSlot {
@@ -83,12 +84,34 @@ impl TaskSlot {
         self.flags |= DOOMED;
     }
 
+    /// Whether this run of it has locked a mutex.
+    pub(crate) const fn has_locked(&self) -> bool {
+        self.has(LOCKED)
+    }
+
+    pub(crate) const fn note_lock(&mut self) {
+        self.flags |= LOCKED;
+    }
+
     /// Whether its next poll is its first.
     #[inline]
     pub(crate) const fn take_fresh(&mut self) -> bool {
         let fresh = self.has(FRESH);
         self.flags &= !FRESH;
         fresh
+    }
+
+    /// Whether it has one among the deadlines.
+    #[inline]
+    pub(crate) const fn has_deadline(&self) -> bool {
+        self.deadline_position != 0
+    }
+
+    /// Which of its wait nodes are in use and not among `met`.
+    #[inline]
+    pub(crate) fn unmet(&self, met: u8) -> u8 {
+        let in_use = |bits, (place, node): (usize, &Node)| bits | u8::from(!node.is_free()) << place;
+        self.nodes.iter().enumerate().fold(0, in_use) & !met
     }
 
     /// The handle of this run of the task in slot `index`.
@@ -155,6 +178,18 @@ impl Tasks {
             None => self.ready.first = name,
         }
         self.ready.len += 1;
+    }
+
+    /// How many tasks were woken for `source` and are still to be resumed: all of them are in the ready queue. Costs a
+    /// step for each task in it.
+    pub(crate) fn promised(&self, source: Source) -> usize {
+        let mut count = 0;
+        let mut name = self.ready.first;
+        while let Some(slot) = usize::from(name).checked_sub(1).and_then(|index| self.slots.get(index)) {
+            count += usize::from(slot.nodes.iter().any(|node| node.has_fired() && node.source() == source));
+            name = slot.next_ready;
+        }
+        count
     }
 
     /// Takes the first task out of the ready queue.

@@ -9,7 +9,7 @@ use crate::handle::{Handle, Kind, Timer, TypedHandle};
 use crate::platform::Platform;
 use crate::table::{HandleTableView, Slot, Vacant};
 use crate::time::{Duration, Instant};
-use crate::wait::{Place, Source};
+use crate::wait::Source;
 
 /// One timer. With its key 32 bytes; zero bits are a timer that was never started.
 #[derive(Clone, Copy, Hash, Debug)]
@@ -167,7 +167,7 @@ impl<P: Platform> Cx<'_, P> {
             self.poll.progress();
             return Poll::Ready(Ok(self.take_expiry(handle.index())));
         }
-        self.wait_for(Source::expired(handle.index()), Place::Back).map(|error| Err(self.fail(error)))
+        self.wait_for(Source::expired(handle.index())).map(|error| Err(self.fail(error)))
     }
 
     /// Takes the expiry of an expired timer, and arms a repeating one again.
@@ -195,7 +195,7 @@ impl<P: Platform> Cx<'_, P> {
     }
 
     pub(crate) fn close_timer(&mut self, handle: Handle) {
-        self.wake_all(Source::expired(handle.index()));
+        self.dismiss(Source::expired(handle.index()));
         self.disown(handle);
         self.forget_handler(handle);
         self.timer_deadlines.remove(handle.index(), self.timers);

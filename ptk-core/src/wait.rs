@@ -1,20 +1,20 @@
 //! Who waits for what: wait nodes in the tasks' slots, in lists that hang from what they wait for.
 //!
-//! A node is free, linked in a list, or fired: taken out of its list because its source became ready, and not yet seen
-//! by its task. All nodes of a task are free when its poll starts.
-//!
 //! ```text
-//!            1 an operation is pending         2 its source is ready
-//!   +------+ ---------------------> +--------+ --------------------> +-------+
-//!   | free |                        | linked |                       | fired |
-//!   +------+ <--------------------- +--------+                       +-------+
-//!      ^      3 its task is polled for                                   |
-//!      |        another reason, or ends         4 its task is polled     |
-//!      +-----------------------------------------------------------------+
+//!            1 an operation is pending         2 its source is ready: the task is woken
+//!   +------+ ---------------------> +---------+ --------------------> +-------+
+//!   | free |                        | waiting |                       | fired |
+//!   +------+                        +---------+ <-------------------- +-------+
+//!      ^                                |       3 still pending            |
+//!      +--------------------------------+----------------------------------+
+//!            4 a resume of the task ends that has not met the operation, or not pending
 //! ```
 //!
-//! One source wakes one task (1, 2). After that task's poll (4), if the source is still ready, it wakes the next: the
-//! task passes the baton on, whatever it was woken for besides.
+//! A node stays linked from 1 to 4, so that who waits for the same again keeps its place, and nothing has to be done for
+//! it. One source wakes one task (2). Who is woken and does not wait on (4) passes the baton: if the source is still
+//! ready, it wakes the next.
+
+use crate::inspect::Shared;
 
 /// How many sources a task can wait for at once. Each costs eight bytes a task and lowers [`MAX_TASKS`]; the features
 /// `wait-nodes-4` and `wait-nodes-8` raise it.
@@ -33,6 +33,9 @@ pub const MAX_TASKS: usize = (u16::MAX as usize - 1) / WAIT_NODES;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Source(u32);
 
+/// The kind of source that is a primitive of [`sync`](crate::sync).
+const SHARED: u32 = 6;
+
 /// A [`Source`], unpacked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Condition {
@@ -46,11 +49,22 @@ pub(crate) enum Condition {
     Raised(usize),
     /// The socket table has room.
     Room,
+    /// There is a slot for a lookup.
+    LookupRoom,
+    /// The primitive with this id has what is wanted of it.
+    Shared(Shared, u32),
 }
+
+/// Set in a node's source once it has fired.
+const FIRED: u32 = 1 << 31;
 
 impl Source {
     pub(crate) const NONE: Source = Source(0);
+    /// What a task waited for that is gone, as the task is still to learn.
+    pub(crate) const GONE: Source = Source(7 | FIRED);
     pub(crate) const ROOM: Source = Source(5);
+    #[cfg(feature = "dns")]
+    pub(crate) const LOOKUP_ROOM: Source = Source(1 << 3 | 5);
 
     #[inline]
     pub(crate) const fn readable(socket: usize) -> Source {
@@ -70,9 +84,20 @@ impl Source {
         Source((source as u32) << 3 | 4)
     }
 
+    /// `id` has 26 bits.
+    pub(crate) const fn shared(wanted: Shared, id: u32) -> Source {
+        Source(id << 6 | (wanted as u32) << 3 | SHARED)
+    }
+
+    /// Whether it is a primitive of [`sync`](crate::sync).
     #[inline]
-    pub(crate) const fn is_none(self) -> bool {
-        self.0 == 0
+    pub(crate) const fn is_shared(self) -> bool {
+        self.0 & 7 == SHARED
+    }
+
+    /// What is wanted of a primitive of [`sync`](crate::sync).
+    pub(crate) const fn wants(self) -> Option<Shared> {
+        if self.is_shared() { Shared::from_bits(self.0 >> 3 & 7) } else { None }
     }
 
     /// What is waited for.
@@ -84,7 +109,12 @@ impl Source {
             2 => Some(Condition::Writable(index)),
             3 => Some(Condition::Expired(index)),
             4 => Some(Condition::Raised(index)),
-            5 => Some(Condition::Room),
+            5 if index == 0 => Some(Condition::Room),
+            5 => Some(Condition::LookupRoom),
+            SHARED => match self.wants() {
+                Some(wanted) => Some(Condition::Shared(wanted, self.0 >> 6)),
+                None => None,
+            },
             _ => None,
         }
     }
@@ -116,7 +146,7 @@ impl NodeId {
 /// One wait of one task. Eight bytes; zero bits are a free node.
 #[derive(Clone, Copy, Hash, Debug)]
 pub(crate) struct Node {
-    pub(crate) source: Source,
+    source: Source,
     next: NodeId,
     previous: NodeId,
 }
@@ -126,14 +156,39 @@ const _: () = assert!(size_of::<Node>() == 8);
 impl Node {
     pub(crate) const FREE: Node = Node { source: Source::NONE, next: NodeId::NONE, previous: NodeId::NONE };
 
+    /// A node of whose list nothing is left, in use until the task has been resumed.
+    pub(crate) const GONE: Node = Node { source: Source::GONE, ..Node::FREE };
+
     #[inline]
     pub(crate) const fn is_free(&self) -> bool {
-        self.source.is_none()
+        self.source.0 == 0
     }
 
     #[inline]
-    pub(crate) const fn is_linked(&self) -> bool {
-        self.next.0 != 0
+    pub(crate) const fn has_fired(&self) -> bool {
+        self.source.0 & FIRED != 0
+    }
+
+    /// Whether this, the node `id`, is the only one in its list.
+    pub(crate) fn is_alone(&self, id: NodeId) -> bool {
+        self.next == id
+    }
+
+    /// What is waited for.
+    #[inline]
+    pub(crate) const fn source(&self) -> Source {
+        Source(self.source.0 & !FIRED)
+    }
+
+    #[inline]
+    pub(crate) const fn fire(&mut self) {
+        self.source.0 |= FIRED;
+    }
+
+    /// Waits on.
+    #[inline]
+    pub(crate) const fn unfire(&mut self) {
+        self.source.0 &= !FIRED;
     }
 }
 
@@ -168,58 +223,32 @@ impl WaitList {
     }
 }
 
-/// Where in a list a node goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Place {
-    /// Behind all that wait already.
-    Back,
-    /// Before all: it had been the first, was woken, and found nothing. Only those that found nothing just before it
-    /// stay in front of it.
-    Front,
-}
-
 /// Access to all nodes by number.
 pub(crate) trait Nodes {
     fn node(&mut self, id: NodeId) -> Option<&mut Node>;
 
-    /// Links the free node `id` into `list`.
+    /// Links the free node `id` into `list`, behind all others.
     #[inline]
-    fn link(&mut self, list: WaitList, id: NodeId, source: Source, place: Place) -> WaitList {
+    fn link(&mut self, list: WaitList, id: NodeId, source: Source) -> WaitList {
         let Some(first) = list.first() else {
             self.set(id, Node { source, next: id, previous: id });
             return WaitList(id);
         };
-        self.link_before(first, id, source);
-        if place == Place::Front { WaitList(id) } else { list }
-    }
-
-    /// Links the free node `id` into the list of `source` behind `before`, if that is linked there.
-    fn link_behind(&mut self, before: NodeId, id: NodeId, source: Source) -> bool {
-        match self.node(before).copied() {
-            Some(node) if node.source == source && node.is_linked() => {
-                self.link_before(node.next, id, source);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Links `id` before `next`, which in a ring is also behind the last.
-    fn link_before(&mut self, next: NodeId, id: NodeId, source: Source) {
-        let Some(node) = self.node(next) else { return };
-        let previous = core::mem::replace(&mut node.previous, id);
-        if let Some(node) = self.node(previous) {
+        // Before the first is behind the last: it is a ring.
+        let Some(node) = self.node(first) else { return list };
+        let last = core::mem::replace(&mut node.previous, id);
+        if let Some(node) = self.node(last) {
             node.next = id;
         }
-        self.set(id, Node { source, next, previous });
+        self.set(id, Node { source, next: first, previous: last });
+        list
     }
 
-    /// Takes `id` out of `list`. Its source stays written in it: the node is fired until it is freed.
+    /// Takes `id` out of `list` and frees it.
     #[inline]
     fn unlink(&mut self, list: WaitList, id: NodeId) -> WaitList {
         let Some(node) = self.node(id) else { return list };
-        let next = core::mem::replace(&mut node.next, NodeId::NONE);
-        let previous = core::mem::replace(&mut node.previous, NodeId::NONE);
+        let Node { next, previous, .. } = core::mem::replace(node, Node::FREE);
         if next == id {
             return WaitList::EMPTY;
         }
@@ -230,6 +259,41 @@ pub(crate) trait Nodes {
             node.previous = previous;
         }
         if list.0 == id { WaitList(next) } else { list }
+    }
+
+    /// The first node of a list of several sources that has not fired, and that `wanted` says yes to. Costs a step for each
+    /// before it.
+    fn find(&mut self, list: WaitList, mut wanted: impl FnMut(&mut Self, Source) -> bool) -> Option<NodeId> {
+        let first = list.first()?;
+        let mut id = first;
+        loop {
+            let node = *self.node(id)?;
+            if !node.has_fired() && wanted(self, node.source()) {
+                return Some(id);
+            }
+            if node.next == first {
+                return None;
+            }
+            id = node.next;
+        }
+    }
+
+    /// The first node of `list` that has not fired: who has waited longest. Those that have, and were not resumed since,
+    /// are before it, so that this takes time in proportion to their number.
+    #[inline]
+    fn first_waiting(&mut self, list: WaitList) -> Option<NodeId> {
+        let first = list.first()?;
+        let mut id = first;
+        loop {
+            let node = self.node(id)?;
+            if !node.has_fired() {
+                return Some(id);
+            }
+            id = node.next;
+            if id == first {
+                return None;
+            }
+        }
     }
 
     #[inline]

@@ -121,6 +121,70 @@ proptest! {
 }
 
 #[test]
+fn floats_and_numbers_of_three_bytes_come_back_as_they_were_put() {
+    let mut buffer = Buffer::<30>::new();
+    buffer.put_f32_be(1.5).unwrap();
+    buffer.put_f32_le(-0.25).unwrap();
+    buffer.put_f64_be(1e300).unwrap();
+    buffer.put_f64_le(f64::MIN_POSITIVE).unwrap();
+    buffer.put_u24_be(0x01_0203).unwrap();
+    buffer.put_u24_le(0x01_0203).unwrap();
+    assert_eq!(buffer.peek_array(24), Ok([1, 2, 3, 3, 2, 1]));
+    assert_eq!(
+        (buffer.put_u24_be(1 << 24), buffer.put_u24_le(1 << 24)),
+        (Err(Error::InvalidArgument), Err(Error::InvalidArgument))
+    );
+    assert_eq!((buffer.get_f32_be(), buffer.get_f32_le()), (Ok(1.5), Ok(-0.25)));
+    assert_eq!((buffer.get_f64_be(), buffer.get_f64_le()), (Ok(1e300), Ok(f64::MIN_POSITIVE)));
+    assert_eq!((buffer.get_u24_be(), buffer.get_u24_le()), (Ok(0x01_0203), Ok(0x01_0203)));
+    assert_eq!(buffer.get_u24_be(), Err(Error::UnexpectedEnd));
+}
+
+#[test]
+fn a_value_can_be_looked_at_and_overwritten_where_it_is_and_nowhere_else() {
+    let mut buffer = Buffer::<16>::new();
+    buffer.put_slice(&[0xff; 12]).unwrap();
+    // What was consumed is out of reach.
+    buffer.consume(2);
+    buffer.patch_u8(0, 1).unwrap();
+    buffer.patch_u16_be(1, 0x0203).unwrap();
+    buffer.patch_u16_le(3, 0x0405).unwrap();
+    buffer.patch_u32_be(6, 0x0607_0809).unwrap();
+    assert_eq!(buffer.readable(), [1, 2, 3, 5, 4, 0xff, 6, 7, 8, 9]);
+    assert_eq!((buffer.peek_u8(0), buffer.peek_u16_be(1), buffer.peek_u16_le(3)), (Ok(1), Ok(0x0203), Ok(0x0405)));
+    assert_eq!((buffer.peek_u32_be(6), buffer.peek_u32_le(6)), (Ok(0x0607_0809), Ok(0x0908_0706)));
+    buffer.patch_u64_be(0, 0x0102_0304_0506_0708).unwrap();
+    assert_eq!(buffer.peek_u64_le(0), Ok(0x0807_0605_0403_0201));
+    buffer.patch_u64_le(1, 1).unwrap();
+    buffer.patch_u32_le(6, 2).unwrap();
+    assert_eq!((buffer.peek_u64_be(1), buffer.len()), (Ok(1 << 56 | 2 << 16), 10));
+    for offset in [10, 7, usize::MAX] {
+        let before = buffer;
+        assert_eq!(buffer.patch_u32_be(offset, 0), Err(Error::UnexpectedEnd));
+        assert_eq!(buffer.peek_u32_be(offset), Err(Error::UnexpectedEnd));
+        assert_eq!(buffer, before);
+    }
+    buffer.truncate(3);
+    assert_eq!((buffer.readable(), buffer.room()), (&[1, 1, 0][..], 13));
+    buffer.truncate(9);
+    assert_eq!(buffer.len(), 3);
+}
+
+#[test]
+fn a_buffer_is_ready_to_read_with_something_in_it_and_to_write_with_room() {
+    use embedded_io::{ReadReady, WriteReady};
+    let mut buffer = Buffer::<2>::new();
+    assert_eq!((buffer.read_ready(), buffer.write_ready()), (Ok(false), Ok(true)));
+    buffer.put_u8(1).unwrap();
+    assert_eq!((buffer.read_ready(), buffer.write_ready()), (Ok(true), Ok(true)));
+    buffer.put_u8(1).unwrap();
+    let view: &mut Buf = &mut buffer;
+    assert_eq!((view.read_ready(), view.write_ready()), (Ok(true), Ok(false)));
+    buffer.consume(1);
+    assert_eq!(buffer.write_ready(), Ok(true));
+}
+
+#[test]
 fn the_byte_order_is_that_of_the_name() {
     let mut buffer = Buffer::<8>::new();
     buffer.put_u16_be(0x0102).unwrap();

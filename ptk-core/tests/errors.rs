@@ -7,7 +7,7 @@ use ptk_core::{Error, Kind, TimedOut};
 
 const FULL: Error = Error::TableFull { kind: Kind::TcpSocket, capacity: 64 };
 
-const ALL: [(Error, i32, ErrorKind); 25] = [
+const ALL: [(Error, i32, ErrorKind); 28] = [
     (Error::InvalidHandle, -1, ErrorKind::InvalidInput),
     (Error::InvalidArgument, -2, ErrorKind::InvalidInput),
     (Error::OutOfMemory, -3, ErrorKind::OutOfMemory),
@@ -33,6 +33,9 @@ const ALL: [(Error, i32, ErrorKind); 25] = [
     (Error::UnexpectedEnd, -23, ErrorKind::Other),
     (Error::NotOpen, -24, ErrorKind::NotConnected),
     (Error::Deadlock, -25, ErrorKind::Other),
+    (Error::NameNotFound, -26, ErrorKind::NotFound),
+    (Error::NameServerRefused, -27, ErrorKind::Other),
+    (Error::NoNameServer, -28, ErrorKind::Unsupported),
 ];
 
 #[test]

@@ -1,10 +1,11 @@
-//! All `unsafe` of this crate: one descriptor that many threads share. Makes no system call but the closing one.
+//! All `unsafe` of this crate: one descriptor that many threads share, and the system calls that rustix lacks.
 
 use core::fmt;
 use core::sync::atomic::{AtomicI32, Ordering};
 
-use rustix::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use rustix::io::Errno;
+use syscalls::{Sysno, syscall};
 
 /// A descriptor that is opened at most once and stays open until this is dropped; never, in a `static`.
 ///
@@ -61,10 +62,17 @@ impl fmt::Debug for OnceFd {
     }
 }
 
+/// Sets a socket option that is an `int` (`setsockopt(2)`).
+pub(crate) fn set_socket_option(fd: BorrowedFd<'_>, level: i32, name: i32, value: i32) -> Result<(), Errno> {
+    let size = size_of::<i32>();
+    // SAFETY: the kernel reads `size` bytes of `value`, which lives until the call returns, and writes nothing of ours.
+    let set = unsafe { syscall!(Sysno::setsockopt, fd.as_raw_fd(), level, name, &raw const value, size) };
+    set.map(|_| ()).map_err(|errno| Errno::from_raw_os_error(errno.into_raw()))
+}
+
 #[cfg(test)]
 mod tests {
     use rustix::event::{EventfdFlags, eventfd};
-    use rustix::fd::AsRawFd;
 
     use super::*;
 

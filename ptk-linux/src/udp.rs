@@ -11,6 +11,7 @@ use rustix::net::{socket_with, sockopt};
 use crate::errno;
 use crate::settings::resize_buffers;
 use crate::socket::{FLAGS, family, local_address, send_to_peer, uninterrupted};
+use crate::sys::set_socket_option;
 
 /// Opens a socket at `address`. The kernel chooses ports at random (RFC 6056).
 pub(crate) fn open(address: SocketAddr, options: &Options) -> Result<OwnedFd, Errno> {
@@ -24,9 +25,22 @@ pub(crate) fn open(address: SocketAddr, options: &Options) -> Result<OwnedFd, Er
         // An IPv6 address is that and nothing else, whatever net.ipv6.bindv6only says (ipv6(7)).
         sockopt::set_ipv6_v6only(&fd, true)?;
     }
+    hear_own_groups_only(fd.as_fd(), address);
     resize_buffers(fd.as_fd(), options)?;
     bind(&fd, &address)?;
     Ok(fd)
+}
+
+/// Without this a socket at an unspecified address hears every group that any socket of this machine has joined (`ip(7)`,
+/// `IP_MULTICAST_ALL`).
+fn hear_own_groups_only(fd: BorrowedFd<'_>, address: SocketAddr) {
+    /// `IPPROTO_IP` and `IP_MULTICAST_ALL`.
+    const V4: (i32, i32) = (0, 49);
+    /// `IPPROTO_IPV6` and `IPV6_MULTICAST_ALL`.
+    const V6: (i32, i32) = (41, 29);
+    let (level, name) = if address.is_ipv4() { V4 } else { V6 };
+    // Kernels before 4.20 do not have it for IPv6, and sockets work all the same.
+    let _ = set_socket_option(fd, level, name, 0);
 }
 
 /// Sets or takes away the peer.

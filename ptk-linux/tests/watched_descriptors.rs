@@ -44,8 +44,9 @@ fn pipe() -> (i32, i32) {
 }
 
 fn file(raw: i32) -> File {
+    use std::os::fd::FromRawFd;
     // SAFETY: as in `owned`.
-    unsafe { std::os::fd::FromRawFd::from_raw_fd(raw) }
+    unsafe { File::from_raw_fd(raw) }
 }
 
 #[test]

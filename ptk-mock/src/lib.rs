@@ -50,7 +50,6 @@
 //! | disconnected | keeps its port | loses one that the kernel chose |
 //! | broadcast | `127.255.255.255` and `255.255.255.255` reach all bound to it or to all addresses | needs a route |
 //! | multicast | one interface, number 1, like a network card with nobody else on its network | needs a route |
-//! | members | only sockets that have joined hear a group | others too, with `IP_MULTICAST_ALL` |
 //! | keepalive, user timeout, hop limits | checked and kept, to no effect: no loss, no routers | the same on loopback |
 //! | names | what [`Mock::set_name_service`] and [`Mock::add_host`] gave | `resolv.conf` and `hosts` |
 //! | events | only what the contract demands: no spurious ones, none twice | a few more |

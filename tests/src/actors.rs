@@ -262,3 +262,109 @@ impl<P: Platform> Protothread<P> for Pause {
         wait!(sleep!(self.time));
     }
 }
+
+/// A datagram as it came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Letter {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// Whether it was longer.
+    pub truncated: bool,
+}
+
+impl Letter {
+    /// A whole one.
+    pub fn new(bytes: &[u8], from: SocketAddr) -> Self {
+        Letter { bytes: bytes.to_vec(), from, truncated: false }
+    }
+
+    /// What lies at the front of `buffer`.
+    pub fn read(datagram: Datagram, buffer: &[u8]) -> Self {
+        let Datagram { count, from, truncated } = datagram;
+        Letter { bytes: buffer[..count].to_vec(), from, truncated }
+    }
+}
+
+/// Receives so many datagrams and failures.
+#[derive(Debug)]
+pub struct Mailbox {
+    pt: Pt,
+    socket: UdpSocket,
+    wanted: usize,
+    buffer: Box<Buffer<65536>>,
+    /// All that came.
+    pub heard: Vec<Result<Letter, Error>>,
+}
+
+impl Mailbox {
+    /// Receives `wanted` datagrams from `socket`.
+    pub fn of(socket: UdpSocket, wanted: usize) -> Self {
+        Mailbox { pt: Pt::new(), socket, wanted, buffer: Box::default(), heard: Vec::new() }
+    }
+}
+
+impl<P: Platform> Protothread<P> for Mailbox {
+    type Output = Result<(), Error>;
+
+    #[protothread]
+    fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut ()) -> Result<(), Error> {
+        while self.heard.len() < self.wanted {
+            let received = wait!(cx.recv_from(self.socket, &mut self.buffer));
+            self.heard.push(received.map(|datagram| Letter::read(datagram, self.buffer.readable())));
+            self.buffer.clear();
+            // Nobody can wait for what cannot come.
+            if received == Err(Error::InvalidHandle) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends datagrams, one after the other.
+#[derive(Debug)]
+pub struct Post {
+    pt: Pt,
+    socket: UdpSocket,
+    peer: SocketAddr,
+    /// Whether the socket is connected, so that the peer need not be named.
+    connected: bool,
+    letters: Vec<Vec<u8>>,
+    next: usize,
+    /// What the sends said.
+    pub results: Vec<Result<(), Error>>,
+}
+
+impl Post {
+    /// Sends `letters` to `peer`.
+    pub fn to<T: AsRef<[u8]>>(socket: UdpSocket, peer: SocketAddr, letters: &[T]) -> Self {
+        Post { peer, connected: false, ..Post::to_the_peer(socket, letters) }
+    }
+
+    /// Sends `letters` to whom the socket is connected.
+    pub fn to_the_peer<T: AsRef<[u8]>>(socket: UdpSocket, letters: &[T]) -> Self {
+        let letters = letters.iter().map(|letter| letter.as_ref().to_vec()).collect();
+        let peer = SocketAddr::from(([0; 4], 0));
+        Post { pt: Pt::new(), socket, peer, connected: true, letters, next: 0, results: Vec::new() }
+    }
+}
+
+impl<P: Platform> Protothread<P> for Post {
+    type Output = Result<(), Error>;
+
+    #[protothread]
+    fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut ()) -> Result<(), Error> {
+        while self.next < self.letters.len() {
+            let sent = if self.connected {
+                wait!(cx.send_datagram(self.socket, &self.letters[self.next]))
+            } else {
+                wait!(cx.send_to(self.socket, &self.letters[self.next], self.peer))
+            };
+            self.results.push(sent);
+            self.next += 1;
+        }
+        Ok(())
+    }
+}

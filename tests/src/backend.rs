@@ -16,6 +16,19 @@ pub struct Exception {
     pub reason: &'static str,
 }
 
+/// A network that carries broadcasts and multicast, as this machine is attached to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Network {
+    /// This machine's IPv4 address there.
+    pub v4: Ipv4Addr,
+    /// This machine's IPv6 address there.
+    pub v6: Ipv6Addr,
+    /// The IPv4 address that everybody there hears.
+    pub broadcast: Ipv4Addr,
+    /// The number of this machine's interface.
+    pub index: u32,
+}
+
 /// A backend under test.
 ///
 /// One value is one world: the suite makes one for each behaviour.
@@ -28,6 +41,10 @@ pub trait Backend: Sized {
 
     /// What the backend cannot offer. Each is tried all the same, and an exception that is not needed fails.
     const EXCEPTIONS: &'static [Exception];
+
+    /// Whether an IPv6 socket that joined a group on one interface hears it on that one only. If not, it also hears it on
+    /// those on which other sockets have joined.
+    const SEPARATES_IPV6_NETWORKS: bool = true;
 
     /// A new world.
     fn new() -> Self;
@@ -68,6 +85,12 @@ pub trait Backend: Sized {
     fn isolated(test: &str, body: impl FnOnce()) {
         let _ = test;
         body();
+    }
+
+    /// Runs the body of the test that is called `test` where there are networks that carry broadcasts and multicast.
+    fn networked(test: &str, body: impl FnOnce(&[Network])) {
+        let _ = (test, body);
+        unsupported("networks")
     }
 
     /// Connects to `address` from outside of the loop and sends without a pause until the connection fails. `false` if

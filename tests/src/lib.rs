@@ -15,8 +15,10 @@ mod backend;
 mod behaviours;
 mod closing;
 mod connecting;
+mod datagrams;
 mod ending;
 mod events;
+mod groups;
 mod handlers;
 pub mod linux;
 mod listener;
@@ -25,5 +27,5 @@ pub mod stage;
 mod streaming;
 mod timers;
 
-pub use backend::{Backend, Exception, Raise, UrgentPeer, unsupported};
-pub use behaviours::{Behaviour, all, run};
+pub use backend::{Backend, Exception, Network, Raise, UrgentPeer, unsupported};
+pub use behaviours::{Behaviour, all, bounded, run};

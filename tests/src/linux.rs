@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,11 +12,30 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ptk_core::{Cx, Duration, Error, EventLoop, EventSource};
 use ptk_linux::{Linux, Port};
 
-use crate::backend::{Backend, Exception, Raise, UrgentPeer};
+use crate::backend::{Backend, Exception, Network, Raise, UrgentPeer};
 use crate::stage::{EVENTS, Loop, Stage};
 
 /// Marks a process that runs one test.
 const OWN_PROCESS: &str = "PTK_CONFORMANCE_PROCESS";
+
+/// Marks a process whose networks are its own.
+const OWN_NETWORKS: &str = "PTK_CONFORMANCE_NETWORKS";
+
+/// Makes two networks, each with this machine at one end of it and nobody at the other, and goes on with a program. A
+/// loopback interface would not do: what is sent there comes back, whatever a socket asks for. Nothing is sent
+/// elsewhere: there is no other way out.
+const NETWORKS: &str = r#"
+ip link set lo up
+for number in 0 1; do
+  ip link add near$number index 1$number type veth peer name far$number
+  ip link set near$number up
+  ip link set far$number up
+  ip addr add 10.7.$number.1/24 brd + dev near$number
+  ip -6 addr add fd07::$number:1/112 dev near$number nodad
+done
+ip route add 224.0.0.0/4 dev near0
+exec "$0" "$@"
+"#;
 
 /// How many descriptors a process has that is about to run out of them.
 const FEW: u64 = 256;
@@ -40,6 +60,9 @@ impl Backend for LinuxBackend {
     const NAME: &'static str = "linux";
 
     const EXCEPTIONS: &'static [Exception] = &[];
+
+    // The kernel compares the group, and not the interface (net/ipv6/mcast.c, inet6_mc_check).
+    const SEPARATES_IPV6_NETWORKS: bool = false;
 
     fn new() -> Self {
         // Threads may raise as long as they live, so the port of a test lives for ever.
@@ -81,19 +104,22 @@ impl Backend for LinuxBackend {
         if std::env::var_os(OWN_PROCESS).is_some() {
             return body();
         }
-        let program = std::env::current_exe().expect("the program knows itself");
-        let output = Command::new(program)
-            .args([test, "--exact", "--nocapture", "--test-threads=1"])
-            .env(OWN_PROCESS, "1")
-            .output()
-            .expect("the program runs again");
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success(),
-            "{test} failed in its own process:\n{text}\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        assert!(text.contains("1 passed"), "{test} is not the name of a test:\n{text}");
+        run_again(Command::new(this_program()), test);
+    }
+
+    fn networked(test: &str, body: impl FnOnce(&[Network])) {
+        if std::env::var_os(OWN_NETWORKS).is_some() {
+            return body(&[0, 1].map(|number| Network {
+                v4: Ipv4Addr::new(10, 7, number, 1),
+                v6: Ipv6Addr::new(0xfd07, 0, 0, 0, 0, 0, number.into(), 1),
+                broadcast: Ipv4Addr::new(10, 7, number, 255),
+                index: 10 + u32::from(number),
+            }));
+        }
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--net", "sh", "-ec", NETWORKS]).arg(this_program());
+        command.env(OWN_NETWORKS, "1");
+        run_again(command, test);
     }
 
     fn flood(address: SocketAddr) -> bool {
@@ -148,6 +174,26 @@ impl Backend for LinuxBackend {
         ONCE.call_once(|| on_signal(libc::SIGPIPE, broken));
         BROKEN.load(Ordering::Relaxed)
     }
+}
+
+fn this_program() -> PathBuf {
+    std::env::current_exe().expect("the program knows itself")
+}
+
+/// Runs one test in another process, that of `command`.
+fn run_again(mut command: Command, test: &str) {
+    let output = command
+        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .env(OWN_PROCESS, "1")
+        .output()
+        .expect("the program runs again");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{test} failed in its own process:\n{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(text.contains("1 passed"), "{test} is not the name of a test:\n{text}");
 }
 
 /// Installs a handler that does not restart what it interrupts.

@@ -1,9 +1,11 @@
 //! The simulator as a backend: time is virtual, and nothing happens outside of the loop's thread.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use ptk_core::{Cx, Duration, Error, EventLoop, EventPortView, EventSource, Platform};
 use ptk_mock::Mock;
 
-use crate::backend::{Backend, Exception, Raise};
+use crate::backend::{Backend, Exception, Network, Raise};
 use crate::stage::{Loop, Stage};
 
 /// A world of the simulator.
@@ -47,6 +49,16 @@ impl Backend for MockBackend {
     ) {
         elsewhere(&stage.event_loop.platform().port().expect("the mock has a port"));
         here(stage);
+    }
+
+    fn networked(_: &str, body: impl FnOnce(&[Network])) {
+        let loopback = Network {
+            v4: Ipv4Addr::LOCALHOST,
+            v6: Ipv6Addr::LOCALHOST,
+            broadcast: Ipv4Addr::new(127, 255, 255, 255),
+            index: 1,
+        };
+        body(&[loopback]);
     }
 
     fn stall(cx: &mut Cx<'_, Mock>, time: Duration) {

@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 
 use ptk_core::{
     Cx, DynTask, Error, Event, EventLoop, Handle, Instant, Options, Pt, Suspended, Task, TaskReport, TaskSet,
-    TcpListener, TcpSocket, TypedHandle,
+    TcpListener, TcpSocket, TypedHandle, UdpSocket,
 };
 
 use ptk_core::Duration;
 
-use crate::actors::{Dial, Take};
+use crate::actors::{Dial, Letter, Take};
 use crate::backend::Backend;
 
 /// Tasks of a stage's loop.
@@ -20,6 +20,9 @@ pub const TASKS: usize = 32;
 pub const TIMERS: usize = 24;
 /// Event sources of a stage's loop.
 pub const EVENTS: usize = 8;
+
+/// Names that a stage's loop looks up at once.
+pub const LOOKUPS: usize = 2;
 
 /// How long a behaviour waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,7 +34,8 @@ pub const SILENCE: Duration = Duration::from_millis(25);
 const MOST_TURNS: u64 = 2_000_000;
 
 /// The loop of a stage.
-pub type Loop<B, const SOCKETS: usize = 128> = EventLoop<<B as Backend>::Platform, TASKS, SOCKETS, TIMERS, EVENTS>;
+pub type Loop<B, const SOCKETS: usize = 128> =
+    EventLoop<<B as Backend>::Platform, TASKS, SOCKETS, TIMERS, EVENTS, LOOKUPS>;
 
 /// A world with an open loop.
 pub struct Stage<B: Backend, const SOCKETS: usize = 128> {
@@ -219,6 +223,42 @@ impl<B: Backend, const SOCKETS: usize> Stage<B, SOCKETS> {
         (listener, address)
     }
 
+    /// A UDP socket at an address of its own.
+    pub fn udp(&mut self) -> (UdpSocket, SocketAddr) {
+        let address = self.backend.v4();
+        self.udp_at(address, &Options::DEFAULT)
+    }
+
+    /// A UDP socket at `address`, and which address that turned out to be. It can be sent from at once.
+    pub fn udp_at(&mut self, address: SocketAddr, options: &Options) -> (UdpSocket, SocketAddr) {
+        let mut cx = self.cx();
+        let socket = cx.udp_socket_with(address, options).expect("the address is free");
+        let address = cx.local_address(socket).expect("the socket is open");
+        // The loop has to hear that there is room to send.
+        self.idle(Duration::from_millis(1));
+        (socket, address)
+    }
+
+    /// Sends one datagram, for which there is room.
+    pub fn send_to(&mut self, socket: UdpSocket, data: &[u8], peer: SocketAddr) {
+        assert_eq!(self.cx().try_send_to(socket, data, peer), Ok(()), "from {socket:?} to {peer}");
+    }
+
+    /// All that a UDP socket is told after a while: datagrams, and what the network said of earlier ones.
+    pub fn receive_all(&mut self, socket: UdpSocket) -> Vec<Result<Letter, Error>> {
+        self.idle(SILENCE);
+        let mut buffer = vec![0; 65_536];
+        let mut received = Vec::new();
+        loop {
+            let result = self.cx().try_recv_from(socket, &mut buffer);
+            if result == Err(Error::WouldBlock) {
+                return received;
+            }
+            received.push(result.map(|datagram| Letter::read(datagram, &buffer)));
+            assert!(received.len() < 100_000, "it never says that nothing is left");
+        }
+    }
+
     /// A listener whose backlog is full, its address, and the connections in it: one more connect stays pending.
     pub fn listen_with_full_backlog(&mut self) -> (TcpListener, SocketAddr, Vec<TcpSocket>) {
         let address = self.backend.v4();
@@ -365,8 +405,8 @@ where
 }
 
 /// Where each task waits, for the message of a watchdog.
-fn listing<P, S, const T: usize, const N: usize, const I: usize, const E: usize>(
-    event_loop: &EventLoop<P, T, N, I, E>,
+fn listing<P, S, const T: usize, const N: usize, const I: usize, const E: usize, const L: usize>(
+    event_loop: &EventLoop<P, T, N, I, E, L>,
     set: &S,
 ) -> String
 where

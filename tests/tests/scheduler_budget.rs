@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::task::Poll;
 
 use ptk_core::{Buffer, Error, Options};
-use scheduler_common::{connection, idle, ms, open_loop, port, start_all, step, steps};
+use scheduler_common::{connection, datagram_sockets, idle, ms, open_loop, port, start_all, step, steps};
 
 /// More than any resume may do.
 const MANY: usize = 1000;
@@ -96,6 +96,73 @@ fn sending_without_waiting_in_a_loop_around_writable_ends_when_the_budget_is_use
             match cx.try_send(client, &[1]) {
                 Ok(count) => sent += count,
                 Err(error) => assert_eq!(error, Error::WouldBlock),
+            }
+        }
+        Poll::Ready(Ok(()))
+    });
+    assert!(turns >= 10, "{turns}");
+}
+
+#[test]
+fn receiving_datagrams_for_ever_lets_other_tasks_run() {
+    let mut event_loop = open_loop();
+    let (sender, receiver) = datagram_sockets(&mut event_loop);
+    for _ in 0..MANY {
+        event_loop.cx().try_send_to(sender, &[1], port(2)).unwrap();
+    }
+    let mut received = 0;
+    let turns = beside_another(&mut event_loop, |cx| {
+        while received < MANY {
+            match cx.recv_from(receiver, &mut Buffer::<1>::new()) {
+                Poll::Ready(datagram) => received += datagram.unwrap().count,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    });
+    assert!(turns >= 10, "{turns}");
+    assert!(event_loop.counters().budget_stops >= 10);
+}
+
+#[test]
+fn receiving_datagrams_without_waiting_in_a_loop_around_readable_ends_when_the_budget_is_used_up() {
+    let mut event_loop = open_loop();
+    let (sender, receiver) = datagram_sockets(&mut event_loop);
+    for _ in 0..MANY {
+        event_loop.cx().try_send_to(sender, &[], port(2)).unwrap();
+    }
+    let (mut received, mut tries) = (0, 0);
+    let turns = beside_another(&mut event_loop, |cx| {
+        while received < MANY {
+            tries += 1;
+            assert!(tries < 10 * MANY, "it never yields");
+            match cx.readable(receiver) {
+                Poll::Ready(ready) => ready.unwrap(),
+                Poll::Pending => return Poll::Pending,
+            }
+            match cx.try_recv_from(receiver, &mut [0]) {
+                Ok(datagram) => received += usize::from(datagram.count == 0),
+                Err(error) => assert_eq!(error, Error::WouldBlock),
+            }
+        }
+        Poll::Ready(Ok(()))
+    });
+    assert!(turns >= 10, "{turns}");
+}
+
+#[test]
+fn sending_datagrams_for_ever_lets_other_tasks_run() {
+    let mut event_loop = open_loop();
+    let (sender, _receiver) = datagram_sockets(&mut event_loop);
+    let mut sent = 0;
+    let turns = beside_another(&mut event_loop, |cx| {
+        while sent < MANY {
+            match cx.send_to(sender, &[1], port(2)) {
+                Poll::Ready(result) => {
+                    result.unwrap();
+                    sent += 1;
+                }
+                Poll::Pending => return Poll::Pending,
             }
         }
         Poll::Ready(Ok(()))

@@ -53,6 +53,8 @@ enum Open {
     Listener,
     /// An event source.
     Source,
+    /// A UDP socket.
+    Datagram,
 }
 
 /// What a body does: opens, sleeps a while, awaits its children, opens, sleeps, ends.
@@ -98,6 +100,7 @@ impl Body {
                 Open::Socket => cx.tcp_socket(&Options::DEFAULT)?.handle(),
                 Open::Listener => cx.listen(port(0))?.handle(),
                 Open::Source => cx.event_source()?.handle(),
+                Open::Datagram => cx.udp_socket(port(0))?.handle(),
             };
             let handle = handle.ok_or(Error::InvalidHandle)?;
             if self.plan.detaches && self.opened.is_empty() {
@@ -209,6 +212,8 @@ fn detach(cx: &mut Cx<'_, World>, handle: Handle) -> Result<(), Error> {
         cx.detach(socket)
     } else if let Some(listener) = TcpListener::from_handle(handle) {
         cx.detach(listener)
+    } else if let Some(socket) = UdpSocket::from_handle(handle) {
+        cx.detach(socket)
     } else {
         cx.detach(EventSource::from_handle(handle).ok_or(Error::InvalidHandle)?)
     }
@@ -372,7 +377,7 @@ fn whatever_three_levels_do_nothing_is_left_and_nothing_is_missing() {
             for (end, middle_end) in ENDS.iter().flat_map(|&a| ENDS.iter().map(move |&b| (a, b))) {
                 for sleep in [0, 3, 11] {
                     let mut middle = leaf(&[Open::Timer], 1, middle_end);
-                    let inner_rival = leaf(&[Open::Listener], 4, End::Returns);
+                    let inner_rival = leaf(&[Open::Datagram], 4, End::Returns);
                     middle.child = Some((inner, Box::new(leaf(&[Open::Source], sleep, end)), Box::new(inner_rival)));
                     middle.after = vec![Open::Socket];
                     middle.last_sleep = 1;
@@ -388,7 +393,7 @@ fn whatever_three_levels_do_nothing_is_left_and_nothing_is_missing() {
 
 /// A plan at random, so deep at most.
 fn plan(random: &mut Random, depth: usize) -> Plan {
-    const OPENS: [Open; 4] = [Open::Timer, Open::Socket, Open::Listener, Open::Source];
+    const OPENS: [Open; 5] = [Open::Timer, Open::Socket, Open::Listener, Open::Source, Open::Datagram];
     let opens = |random: &mut Random| (0..random.below(3)).map(|_| OPENS[random.below(4)]).collect::<Vec<_>>();
     let child = (depth > 0 && !random.once_in(5)).then(|| {
         (WAYS[random.below(WAYS.len())], Box::new(plan(random, depth - 1)), Box::new(plan(random, depth - 1)))

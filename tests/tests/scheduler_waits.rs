@@ -184,7 +184,7 @@ fn a_wait_whose_time_is_up_takes_no_place_in_the_next_wait() {
     no_errors(event_loop.counters());
     assert_eq!(
         listing(&event_loop, &set),
-        "0 Body[0] run waiting at HERE for Timer 1.1#0 expired or Timer 1.2#0 expired"
+        "0 Body[0] run waiting at HERE for Timer 1.2#0 expired or Timer 1.1#0 expired"
     );
     // What it waits for no more does not wake it.
     event_loop.cx().start_timer(timers[0], ms(1)).unwrap();

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::handle::{Handle, Kind, TypedHandle};
 use crate::ownership::TableName;
 use crate::platform::{Platform, Readiness};
-use crate::wait::WaitList;
+use crate::wait::{Source, WaitList};
 
 /// The last socket in the queue of those with news.
 const END: u32 = u32::MAX;
@@ -25,6 +25,7 @@ impl<P: Platform> Cx<'_, P> {
 
     fn try_set_handler(&mut self, handle: Option<Handle>) -> Result<(), Error> {
         let handle = handle.ok_or(Error::InvalidHandle)?;
+        self.forget_stale_waits(handle);
         let waiters = self.waiters(handle).ok_or(Error::InvalidHandle)?;
         let writers = self.sockets.get(handle).map_or(WaitList::EMPTY, |slot| slot.writers);
         if waiters != WaitList::EMPTY || writers != WaitList::EMPTY {
@@ -34,6 +35,20 @@ impl<P: Platform> Cx<'_, P> {
         self.state.handlers += 1;
         self.tell_what_is_ready(handle);
         Ok(())
+    }
+
+    /// A task that no longer waits for `handle` may set a handler in the same resume.
+    fn forget_stale_waits(&mut self, handle: Handle) {
+        let index = handle.index();
+        match TableName::of(handle.kind()) {
+            Some(TableName::Sockets) => {
+                self.forget_stale(Source::readable(index));
+                self.forget_stale(Source::writable(index));
+            }
+            Some(TableName::Timers) => self.forget_stale(Source::expired(index)),
+            Some(TableName::Sources) => self.forget_stale(Source::raised(index)),
+            Some(TableName::Lookups) | None => {}
+        }
     }
 
     pub(crate) fn tell_what_is_ready(&mut self, handle: Handle) {
@@ -47,7 +62,7 @@ impl<P: Platform> Cx<'_, P> {
             }
             Some(TableName::Timers) => self.expire_again(handle),
             Some(TableName::Sources) => self.state.raised = true,
-            None => {}
+            Some(TableName::Lookups) | None => {}
         }
     }
 
@@ -84,7 +99,7 @@ impl<P: Platform> Cx<'_, P> {
             }
             Kind::Timer => Some(self.timers.slot_mut(handle)?.waiters()),
             Kind::EventSource => Some(self.sources.slot_mut(handle)?.waiters()),
-            Kind::Task => None,
+            Kind::Task | Kind::Lookup => None,
         }
     }
 

@@ -34,6 +34,10 @@ impl<P: Platform> Cx<'_, P> {
             Kind::TcpSocket | Kind::TcpListener | Kind::UdpSocket | Kind::Descriptor => self.sockets.contains(handle),
             Kind::Timer => self.timers.contains(handle),
             Kind::EventSource => self.sources.contains(handle),
+            #[cfg(feature = "dns")]
+            Kind::Lookup => self.names.lookups.contains(handle),
+            #[cfg(not(feature = "dns"))]
+            Kind::Lookup => false,
             Kind::Task => self.task_handle(handle.index()) == Some(handle),
         }
     }
@@ -112,6 +116,7 @@ impl<P: Platform> Cx<'_, P> {
             owner.scope = scope;
             owner.next = core::mem::replace(&mut task.owned, link);
             task.deepest_scope = task.deepest_scope.max(scope.depth());
+            self.poll.deepest_scope = task.deepest_scope;
         }
     }
 
@@ -142,8 +147,7 @@ impl<P: Platform> Cx<'_, P> {
     /// Whether the current task may own handles in `scope`; a quick no is exact.
     #[inline(always)]
     pub(crate) fn has_handles_in(&self, scope: Scope) -> bool {
-        let task = self.poll.task.and_then(|task| self.tasks.slots.get(task));
-        task.is_some_and(|task| task.deepest_scope >= scope.depth())
+        self.poll.deepest_scope >= scope.depth()
     }
 
     /// Closes the current task's handles in `scope`.
@@ -192,8 +196,11 @@ impl<P: Platform> Cx<'_, P> {
             deepest = deepest.max(owner.scope.depth());
             link = owner.next;
         }
-        if let Some(task) = self.tasks.slots.get_mut(task) {
-            task.deepest_scope = deepest;
+        if let Some(slot) = self.tasks.slots.get_mut(task) {
+            slot.deepest_scope = deepest;
+        }
+        if self.poll.task == Some(task) {
+            self.poll.deepest_scope = deepest;
         }
     }
 
@@ -206,6 +213,10 @@ impl<P: Platform> Cx<'_, P> {
             TableName::Sockets => self.sockets.handle_at(index),
             TableName::Timers => self.timers.handle_at(index),
             TableName::Sources => self.sources.handle_at(index),
+            #[cfg(feature = "dns")]
+            TableName::Lookups => self.names.lookups.handle_at(index),
+            #[cfg(not(feature = "dns"))]
+            TableName::Lookups => None,
         });
         if let Some(handle) = handle {
             self.close_handle(handle);
@@ -219,6 +230,10 @@ impl<P: Platform> Cx<'_, P> {
             }
             Kind::Timer => self.close_timer(handle),
             Kind::EventSource => self.close_source(handle),
+            #[cfg(feature = "dns")]
+            Kind::Lookup => self.close_lookup(handle),
+            #[cfg(not(feature = "dns"))]
+            Kind::Lookup => {}
             Kind::Task => {}
         }
     }

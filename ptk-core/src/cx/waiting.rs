@@ -7,68 +7,73 @@ use crate::error::Error;
 use crate::platform::{Platform, Readiness};
 use crate::socket::Phase;
 use crate::timer::TimerSlot;
-use crate::wait::{Condition, Node, NodeId, Nodes, Place, Source, WAIT_NODES, WaitList};
+use crate::wait::{Condition, Node, NodeId, Nodes, Source, WAIT_NODES, WaitList};
 
 impl<P: Platform> Cx<'_, P> {
     /// Registers the current task to be resumed when `source` becomes ready. `Ready` is the reason why that cannot be.
     ///
     /// A task that has used up its budget is not registered: it goes on in the next turn, whatever it waits for.
     #[inline]
-    pub(crate) fn wait_for(&mut self, source: Source, place: Place) -> Poll<Error> {
+    pub(crate) fn wait_for(&mut self, source: Source) -> Poll<Error> {
         let Some(task) = self.poll.task else { return Poll::Pending };
         if !self.poll.may_progress() {
             return self.stop_for_budget(task);
         }
+        let Some(slot) = self.tasks.slots.get_mut(task) else { return Poll::Pending };
+        for (place, node) in slot.nodes.iter_mut().enumerate() {
+            if node.source() == source {
+                node.unfire();
+                self.poll.registered |= 1 << place;
+                return Poll::Pending;
+            }
+        }
+        self.register(task, source)
+    }
+
+    #[inline(never)]
+    fn register(&mut self, task: usize, source: Source) -> Poll<Error> {
         let list = self.list(source);
         if list.has_handler() {
             return Poll::Ready(Error::Busy);
         }
-        match self.free_node(task, source) {
-            Ok(Some(id)) => {
-                self.poll.registered += 1;
-                if place == Place::Back || !self.keep_place(id, source) {
-                    let list = self.tasks.link(list, id, source, place);
-                    self.set_list(source, list);
-                }
-                Poll::Pending
-            }
-            Ok(None) => Poll::Pending,
-            Err(error) => Poll::Ready(error),
-        }
+        let Some(place) = self.free_place(task) else {
+            return Poll::Ready(self.too_many_waits(task));
+        };
+        // Again, because what had the place may have been the only one in it.
+        let list = self.list(source);
+        let list = self.tasks.link(list, NodeId::new(task, place), source);
+        self.set_list(source, list);
+        self.poll.registered |= 1 << place;
+        Poll::Pending
     }
 
-    /// Links `id` behind the one that was put back at the front in the same turn, if that waits for the same: it had
-    /// been before it. A listener wakes its waiters one at a time, but for room several are woken in one turn.
-    fn keep_place(&mut self, id: NodeId, source: Source) -> bool {
-        let before = core::mem::replace(&mut self.state.put_back, id);
-        self.tasks.link_behind(before, id, source)
+    #[cold]
+    pub(crate) fn too_many_waits(&mut self, task: usize) -> Error {
+        self.state.counters.0.too_many_waits += 1;
+        note!(warn, "task {} waits for more than {} things at once", task, WAIT_NODES);
+        Error::TooManyWaits
+    }
+
+    /// A free node of the current task; one that holds what an earlier resume waited for gives way.
+    pub(crate) fn free_place(&mut self, task: usize) -> Option<usize> {
+        let slot = self.tasks.slots.get(task)?;
+        if let Some(place) = slot.nodes.iter().position(Node::is_free) {
+            return Some(place);
+        }
+        let unmet = |place: &usize| self.poll.registered >> place & 1 == 0;
+        // One that has not fired is owed nothing, so it goes first.
+        let place =
+            (0..WAIT_NODES).filter(unmet).min_by_key(|place| slot.nodes.get(*place).is_some_and(Node::has_fired))?;
+        self.release(task, place);
+        Some(place)
     }
 
     #[cold]
     fn stop_for_budget(&mut self, task: usize) -> Poll<Error> {
         self.state.counters.0.budget_stops += 1;
+        note!(trace, "task {} has used up its budget of this turn", task);
         self.tasks.wake(task);
         Poll::Pending
-    }
-
-    /// A free node of `task`; none if it waits for `source` already.
-    #[inline]
-    fn free_node(&mut self, task: usize, source: Source) -> Result<Option<NodeId>, Error> {
-        let Some(slot) = self.tasks.slots.get(task) else { return Ok(None) };
-        let mut free = None;
-        for (place, node) in slot.nodes.iter().enumerate().rev() {
-            if node.source == source {
-                return Ok(None);
-            }
-            if node.is_free() {
-                free = Some(NodeId::new(task, place));
-            }
-        }
-        if free.is_none() {
-            self.state.counters.0.too_many_waits += 1;
-            return Err(Error::TooManyWaits);
-        }
-        Ok(free)
     }
 
     #[inline]
@@ -82,6 +87,11 @@ impl<P: Platform> Cx<'_, P> {
             Some(Condition::Expired(index)) => self.timers.slot_at(index).map(|slot| slot.waiters()),
             Some(Condition::Raised(index)) => self.sources.slot_at(index).map(|slot| slot.waiters()),
             Some(Condition::Room) => Some(self.state.room),
+            #[cfg(feature = "dns")]
+            Some(Condition::LookupRoom) => Some(self.names.shared.waiters),
+            #[cfg(not(feature = "dns"))]
+            Some(Condition::LookupRoom) => None,
+            Some(Condition::Shared(..)) => Some(self.state.shared),
             None => None,
         };
         list.unwrap_or(WaitList::EMPTY)
@@ -111,26 +121,88 @@ impl<P: Platform> Cx<'_, P> {
                 }
             }
             Some(Condition::Room) => self.state.room = list,
+            #[cfg(feature = "dns")]
+            Some(Condition::LookupRoom) => self.names.shared.waiters = list,
+            #[cfg(not(feature = "dns"))]
+            Some(Condition::LookupRoom) => {}
+            Some(Condition::Shared(..)) => self.state.shared = list,
             None => {}
         }
     }
 
-    /// Wakes the task that has waited longest for `source`; whether there was one.
+    /// Wakes the task that has waited longest for `source`.
     #[inline]
-    pub(crate) fn wake_first(&mut self, source: Source) -> bool {
+    pub(crate) fn wake_first(&mut self, source: Source) {
         let list = self.list(source);
-        let Some(first) = list.first() else { return false };
-        let list = self.tasks.unlink(list, first);
-        self.set_list(source, list);
-        self.set_promised(source, true);
-        self.tasks.wake(first.task());
-        self.state.counters.0.wakes += 1;
-        true
+        let Some(first) = self.tasks.first_waiting(list) else { return };
+        self.fire(first);
+    }
+
+    /// Wakes the task of a node that waits.
+    pub(crate) fn fire(&mut self, id: NodeId) {
+        if let Some(node) = self.tasks.node(id) {
+            node.fire();
+            self.tasks.wake(id.task());
+            self.state.counters.0.wakes += 1;
+        }
     }
 
     /// Wakes all tasks that wait for `source`, which is about to go away.
-    pub(crate) fn wake_all(&mut self, source: Source) {
-        while self.wake_first(source) {}
+    pub(crate) fn dismiss(&mut self, source: Source) {
+        let mut list = self.list(source);
+        while let Some(id) = list.first() {
+            let is_stale = self.is_stale(id);
+            let had_fired = self.tasks.node(id).is_some_and(|node| node.has_fired());
+            list = self.tasks.unlink(list, id);
+            if is_stale {
+                continue;
+            }
+            if self.poll.task == Some(id.task()) {
+                self.poll.registered &= !(1 << id.place());
+            } else {
+                self.tasks.set(id, Node::GONE);
+            }
+            if !had_fired {
+                self.tasks.wake(id.task());
+                self.state.counters.0.wakes += 1;
+            }
+        }
+        self.set_list(source, list);
+    }
+
+    /// Whether a node holds what the current task waited for before it was resumed, and has not met again.
+    fn is_stale(&self, id: NodeId) -> bool {
+        self.poll.task == Some(id.task()) && self.poll.registered >> id.place() & 1 == 0
+    }
+
+    /// Frees what the current task waited for at `source` before it was resumed. What that had been woken for is no longer
+    /// its business.
+    pub(crate) fn forget_stale(&mut self, source: Source) {
+        let Some(task) = self.poll.task else { return };
+        for place in 0..WAIT_NODES {
+            let id = NodeId::new(task, place);
+            if self.is_stale(id) && self.tasks.node(id).is_some_and(|node| node.source() == source) {
+                self.free(id, source);
+            }
+        }
+    }
+
+    /// Whether the current task was woken for `source`, and has not waited for it again.
+    pub(crate) fn was_woken_by(&self, source: Source) -> bool {
+        let slot = self.poll.task.and_then(|task| self.tasks.slots.get(task));
+        slot.is_some_and(|slot| slot.nodes.iter().any(|node| node.has_fired() && node.source() == source))
+    }
+
+    /// Whether another task waits for `source`.
+    pub(crate) fn has_other_waiters(&mut self, source: Source) -> bool {
+        let Some(first) = self.list(source).first() else { return false };
+        Some(first.task()) != self.poll.task || self.tasks.node(first).is_some_and(|node| !node.is_alone(first))
+    }
+
+    /// Whether another task was woken for `source` and is still to be resumed.
+    pub(crate) fn is_promised_to_another(&mut self, source: Source) -> bool {
+        let Some(first) = self.list(source).first() else { return false };
+        Some(first.task()) != self.poll.task && self.tasks.node(first).is_some_and(|node| node.has_fired())
     }
 
     /// Whether a task that is woken for `source` now would find something.
@@ -147,88 +219,66 @@ impl<P: Platform> Cx<'_, P> {
             }
             Some(Condition::Raised(index)) => self.is_raised(index),
             Some(Condition::Room) => !self.sockets.is_full() && !self.state.accept_paused(),
-            None => false,
+            #[cfg(feature = "dns")]
+            Some(Condition::LookupRoom) => self.has_lookup_room(),
+            #[cfg(not(feature = "dns"))]
+            Some(Condition::LookupRoom) => false,
+            // Only the primitive can tell.
+            Some(Condition::Shared(..)) | None => false,
         }
     }
 
-    /// Frees all wait nodes of a task; gives back what it had been woken for.
-    #[inline]
-    pub(crate) fn take_waits(&mut self, task: usize) -> [Source; WAIT_NODES] {
-        core::array::from_fn(|place| self.take_wait(task, place))
+    /// Takes `id` out of the list of `source`.
+    fn free(&mut self, id: NodeId, source: Source) {
+        let list = self.list(source);
+        let list = self.tasks.unlink(list, id);
+        self.set_list(source, list);
     }
 
-    /// Frees one wait node of a task; gives back what the task had been woken for by it.
-    #[inline]
-    fn take_wait(&mut self, task: usize, place: usize) -> Source {
-        let Some(node) = self.tasks.slots.get(task).and_then(|slot| slot.nodes.get(place)).copied() else {
-            return Source::NONE;
-        };
-        if node.is_free() {
-            return Source::NONE;
-        }
+    /// Frees one wait node of a task. If the task had been woken for it, and there is still something, the next is woken.
+    #[inline(never)]
+    fn release(&mut self, task: usize, place: usize) {
         let id = NodeId::new(task, place);
-        if node.is_linked() {
-            let list = self.list(node.source);
-            let list = self.tasks.unlink(list, id);
-            self.set_list(node.source, list);
+        let Some(node) = self.tasks.node(id).copied() else { return };
+        if node.is_free() {
+            return;
         }
-        self.tasks.set(id, Node::FREE);
-        if node.is_linked() { Source::NONE } else { node.source }
+        self.free(id, node.source());
+        if node.has_fired() {
+            self.pass_on(node.source());
+        }
     }
 
-    /// Frees the current task's wait nodes but the first `count`. They are in use in the order in which the waits were
-    /// evaluated, so these belong to the wait that has just ended, and to those inside it.
-    #[cold]
-    pub(crate) fn forget_latest_waits(&mut self, count: u8) {
-        let Some(task) = self.poll.task else { return };
-        for place in usize::from(count)..WAIT_NODES {
-            let source = self.take_wait(task, place);
-            self.pass_on(source);
+    /// Frees the nodes of what the current task does not wait for any more: its resume ends.
+    pub(crate) fn settle_waits(&mut self, task: usize) {
+        let mut unmet = self.tasks.slots.get(task).map_or(0, |slot| slot.unmet(self.poll.registered));
+        while unmet != 0 {
+            self.release(task, unmet.trailing_zeros() as usize);
+            unmet &= unmet - 1;
         }
-        self.poll.registered = count;
     }
 
-    /// Frees all wait nodes of a task that is not resumed any more. Who waits behind it for what it was woken for is
-    /// woken in its place.
+    /// Frees all wait nodes of a task that is not resumed any more.
     pub(crate) fn forget_waits(&mut self, task: usize) {
-        for source in self.take_waits(task) {
-            self.pass_on(source);
+        for place in 0..WAIT_NODES {
+            self.release(task, place);
         }
     }
 
-    /// Notes whether a waiter was woken for `source` and is still to be resumed.
-    #[inline]
-    fn set_promised(&mut self, source: Source, promised: bool) {
-        if let Some(Condition::Readable(index)) = source.condition()
-            && let Some(slot) = self.sockets.slot_at(index)
-        {
-            slot.value_mut().set_promised(promised);
-        }
-    }
-
-    /// Wakes the next waiter if `source` is still ready, behind the one that was woken for it.
-    #[inline]
+    /// Wakes the next waiter if `source` is still ready.
     pub(crate) fn pass_on(&mut self, source: Source) {
-        self.set_promised(source, false);
-        if !source.is_none() && self.is_ready(source) {
+        if source.is_shared() {
+            return self.pass_shared_on(source);
+        }
+        if self.list(source).first().is_some() && self.is_ready(source) {
             self.wake_first(source);
         }
     }
 
-    /// Wakes a waiter of each source that is ready.
-    #[cold]
-    pub(crate) fn pass_everything_on(&mut self) {
-        for socket in 0..self.sockets.capacity() {
-            self.pass_on(Source::readable(socket));
-            self.pass_on(Source::writable(socket));
-        }
-        for timer in 0..self.timers.capacity() {
-            self.pass_on(Source::expired(timer));
-        }
-        for source in 0..self.sources.capacity() {
-            self.pass_on(Source::raised(source));
-        }
-        self.pass_on(Source::ROOM);
+    /// The current task has had its turn: who waits behind it is next, and if it waits again, it does so behind all others.
+    pub(crate) fn step_back(&mut self, source: Source) {
+        self.forget_stale(source);
+        self.pass_on(source);
     }
 
     /// A socket slot or a descriptor has become free, or accepting may be tried again.

@@ -16,12 +16,12 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{Handle, Kind};
 use crate::platform::{Platform, Readiness, Sink, Until};
-use crate::socket::{Phase, SocketSlot};
+use crate::socket::{Phase, SocketSlot, note_connect};
 use crate::table::HandleTableView;
 use crate::task::Tasks;
-use crate::task_set::TaskSet;
+use crate::task_set::{Suspended, TaskSet};
 use crate::time::Instant;
-use crate::wait::{NodeId, Nodes, Source};
+use crate::wait::{Node, Nodes, Source, WaitList};
 
 impl<P: Platform> Cx<'_, P> {
     pub(super) fn turn<S: TaskSet<P>>(&mut self, set: &mut S, may_sleep: bool) -> Result<bool, Error> {
@@ -62,9 +62,11 @@ impl<P: Platform> Cx<'_, P> {
     /// Ends the task, or goes on with the handler, that panicked in an earlier turn, if somebody caught that.
     fn clear_up_after_panic(&mut self) {
         if let Some(task) = self.state.running {
+            note!(error, "task {} has panicked", task);
             self.end_task(usize::from(task));
         }
         if let Some(handle) = self.state.telling.take() {
+            note!(error, "the handler of {} has panicked", handle);
             self.state.counters.0.failed_handlers += 1;
             // What else was to be told went with the turn.
             self.state.raised = true;
@@ -100,6 +102,14 @@ impl<P: Platform> Cx<'_, P> {
             Some(deadline) => Until::Deadline(deadline),
             None => Until::Event,
         };
+        let alarm = self.collect(until)?;
+        self.state.due = false;
+        // Who does not wait for the alarm has to look at the clock.
+        Ok(alarm || (until == Until::Now && next.is_some()))
+    }
+
+    /// Waits for the platform's reports, and queues whom they wake. Whether the alarm was among them.
+    pub(crate) fn collect(&mut self, until: Until) -> Result<bool, Error> {
         let mut collector = Collector {
             sockets: self.sockets,
             tasks: self.tasks,
@@ -113,10 +123,10 @@ impl<P: Platform> Cx<'_, P> {
         let Collector { wakes, alarm, raised, .. } = collector;
         self.state.counters.0.wakes += wakes;
         self.state.raised |= raised;
-        waited?;
-        self.state.due = false;
-        // Who does not wait for the alarm has to look at the clock.
-        Ok(alarm || (until == Until::Now && next.is_some()))
+        if let Err(error) = waited {
+            note!(error, "loop {} cannot wait: {}", self.state.loop_id, error);
+        }
+        waited.map(|()| alarm)
     }
 
     /// Expires what is due, in the order of the deadlines. What is armed meanwhile waits for the next turn.
@@ -195,7 +205,9 @@ impl<P: Platform> Cx<'_, P> {
         let Some(slot) = self.sockets.get_mut(handle) else { return };
         let mut news = core::mem::take(&mut slot.news);
         if slot.phase == Phase::Connecting {
-            match slot.finish_connect(self.platform) {
+            let connected = slot.finish_connect(self.platform);
+            note_connect(handle, connected);
+            match connected {
                 Ok(()) => self.tell(set, handle, Event::Connected),
                 Err(Error::WouldBlock) => return,
                 Err(error) => return self.tell(set, handle, Event::Error(error)),
@@ -245,7 +257,7 @@ impl<P: Platform> Cx<'_, P> {
         if let Err(error) = result {
             self.state.counters.0.failed_handlers += 1;
             self.fail(error);
-            note!(warn, "a handler failed: {}", error.code());
+            note!(warn, "the handler of {} failed: {}", handle, error);
         }
         self.poll = Resume::outside();
     }
@@ -256,7 +268,6 @@ impl<P: Platform> Cx<'_, P> {
             let Some(index) = self.tasks.next_ready() else { break };
             self.resume(set, index);
         }
-        self.state.put_back = NodeId::NONE;
         self.poll = Resume::outside();
     }
 
@@ -267,21 +278,36 @@ impl<P: Platform> Cx<'_, P> {
             return;
         }
         let fresh = slot.take_fresh();
-        self.poll = Resume::of(Some(index), fresh);
-        self.poll.batons = self.take_waits(index);
+        // Not so for one that yielded, or whose time is up.
+        let woken = slot.nodes.iter().any(Node::has_fired);
+        self.poll = Resume::of_task(index, fresh, slot.deepest_scope);
         self.state.running = Some(index as u16);
         self.state.counters.0.polls += 1;
+        let suspended = crate::note::ON.then(|| set.inspect(index));
         let result = set.poll(index, self);
         self.state.running = None;
-        self.settle_deadline(index);
-        self.settle_task(index, fresh, result);
-        for source in self.poll.owed() {
-            self.pass_on(source);
+        note_end(index, suspended, result);
+        let Some(slot) = self.tasks.slots.get(index) else { return };
+        if woken && result.is_pending() && !self.poll.has_progressed() {
+            self.state.counters.0.spurious_wakes += 1;
         }
+        let has_deadline = slot.has_deadline() || self.poll.is_deadline_set();
+        let goes_on = result.is_pending() && !slot.is_doomed() && !self.state.tracks_waits;
+        // A busy task ends nearly every resume waiting for just what it had waited for.
+        if goes_on && !has_deadline && slot.unmet(self.poll.registered) == 0 {
+            return;
+        }
+        self.settle(index, result);
+    }
+
+    #[inline(never)]
+    fn settle(&mut self, index: usize, result: Poll<Result<(), Error>>) {
+        self.settle_deadline(index);
+        self.settle_task(index, result);
+        self.settle_waits(index);
     }
 
     /// The task's deadline is the earliest that its resume found pending.
-    #[inline]
     fn settle_deadline(&mut self, index: usize) {
         if self.poll.is_deadline_set() {
             self.task_deadlines.set(index, self.poll.deadline, self.tasks);
@@ -290,14 +316,10 @@ impl<P: Platform> Cx<'_, P> {
         }
     }
 
-    #[inline]
-    fn settle_task(&mut self, index: usize, fresh: bool, result: Poll<Result<(), Error>>) {
+    fn settle_task(&mut self, index: usize, result: Poll<Result<(), Error>>) {
         let Some(slot) = self.tasks.slots.get_mut(index) else { return };
         match result {
             Poll::Pending if !slot.is_doomed() => {
-                if !fresh && self.poll.was_woken() && !self.poll.has_progressed() {
-                    self.state.counters.0.spurious_wakes += 1;
-                }
                 if self.state.tracks_waits {
                     slot.since.0 = self.platform.now();
                 }
@@ -311,6 +333,27 @@ impl<P: Platform> Cx<'_, P> {
             Poll::Ready(Ok(())) | Poll::Pending => {}
         }
         self.end_task(index);
+    }
+}
+
+/// Logs how a task ended that was `suspended` there before.
+#[inline]
+fn note_end(index: usize, suspended: Option<Suspended>, result: Poll<Result<(), Error>>) {
+    let (Some(Suspended { task, instance, file, line, .. }), Poll::Ready(result)) = (suspended, result) else { return };
+    match result {
+        Ok(()) => note!(debug, "task {}, {}[{}], has ended", index, task, instance),
+        Err(error) => {
+            note!(
+                warn,
+                "task {}, {}[{}], failed: {}; it was resumed at {}:{}",
+                index,
+                task,
+                instance,
+                error,
+                file,
+                line
+            );
+        }
     }
 }
 
@@ -331,6 +374,21 @@ struct Collector<'a, P: Platform> {
     raised: bool,
 }
 
+impl<P: Platform> Collector<'_, P> {
+    /// Wakes who has waited longest; unless somebody was woken before, if `one_at_a_time`.
+    #[inline]
+    fn wake_first(&mut self, list: WaitList, one_at_a_time: bool) {
+        let Some(id) = self.tasks.first_waiting(list).filter(|id| !one_at_a_time || Some(*id) == list.first()) else {
+            return;
+        };
+        if let Some(node) = self.tasks.node(id) {
+            node.fire();
+        }
+        self.tasks.wake(id.task());
+        self.wakes += 1;
+    }
+}
+
 impl<P: Platform> Sink for Collector<'_, P> {
     #[inline]
     fn socket(&mut self, token: Handle, readiness: Readiness) {
@@ -345,20 +403,14 @@ impl<P: Platform> Sink for Collector<'_, P> {
             queue_news(self.news_links, self.news, token.index());
             return;
         }
+        let (readers, writers) = (slot.waiters(), slot.value().writers);
         // One waiter at a time: who comes to accept passes on what is left.
-        let (readers, value) = (slot.waiters(), slot.value());
-        let is_promised = value.phase == Phase::Listening && value.is_promised();
-        if let Some(first) = readers.first().filter(|_| readiness.has(Readiness::READ) && !is_promised) {
-            slot.set_waiters(self.tasks.unlink(readers, first));
-            slot.value_mut().set_promised(true);
-            self.tasks.wake(first.task());
-            self.wakes += 1;
+        let is_shared = slot.value().phase == Phase::Listening;
+        if readiness.has(Readiness::READ) {
+            self.wake_first(readers, is_shared);
         }
-        let value = slot.value_mut();
-        if let Some(first) = value.writers.first().filter(|_| readiness.has(Readiness::WRITE)) {
-            value.writers = self.tasks.unlink(value.writers, first);
-            self.tasks.wake(first.task());
-            self.wakes += 1;
+        if readiness.has(Readiness::WRITE) {
+            self.wake_first(writers, false);
         }
     }
 

@@ -10,11 +10,11 @@ use crate::handle::{TcpSocket, TypedHandle};
 use crate::options::Options;
 use crate::ownership::{Link, TableName};
 use crate::platform::{Close, Platform, Readiness};
-use crate::socket::{IMPLICIT, Phase, SocketSlot};
+use crate::socket::{IMPLICIT, Phase, SocketSlot, is_nobody, note_connect};
 
 /// An address that a connection can be made to.
 fn check_peer(peer: SocketAddr) -> Result<(), Error> {
-    if peer.ip().is_unspecified() || peer.port() == 0 { Err(Error::InvalidArgument) } else { Ok(()) }
+    if is_nobody(peer) { Err(Error::InvalidArgument) } else { Ok(()) }
 }
 
 /// Tells peers apart where scopes do not: below the depth at which they have no steps left, the operands of a `first!`
@@ -153,14 +153,20 @@ impl<P: Platform> Cx<'_, P> {
         match slot.phase {
             Phase::Closed => {
                 check_peer(peer)?;
-                slot.connect(self.platform, peer, handle)?;
+                note!(debug, "{} connects to {}", handle, peer);
+                let started = slot.connect(self.platform, peer, handle);
+                // A start is no end.
+                note_connect(handle, started.and(Err(Error::WouldBlock)));
+                started?;
                 Err(Error::WouldBlock)
             }
             Phase::Connecting => {
                 if !self.poll.may_progress() {
                     return Err(Error::WouldBlock);
                 }
-                slot.finish_connect(self.platform)?;
+                let connected = slot.finish_connect(self.platform);
+                note_connect(handle, connected);
+                connected?;
                 self.poll.progress();
                 Ok(())
             }

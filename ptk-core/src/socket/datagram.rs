@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::handle::{TypedHandle, UdpSocket};
 use crate::options::Options;
 use crate::platform::{Datagram, Platform};
+use crate::socket::is_nobody;
 
 impl<P: Platform> Cx<'_, P> {
     /// A UDP socket at `address`; port 0 lets the platform choose, and [`local_address`](Self::local_address) tells what.
@@ -36,8 +37,8 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for a peer of the other family; [`Error::NoRoute`]; [`Error::InvalidHandle`]; whatever
-    /// else the platform says.
+    /// [`Error::InvalidArgument`] for a peer of the other family, an unspecified address or port 0; [`Error::NoRoute`];
+    /// [`Error::InvalidHandle`]; whatever else the platform says.
     pub fn connect_udp(&mut self, socket: UdpSocket, peer: SocketAddr) -> Result<(), Error> {
         self.set_udp_peer(socket, Some(peer))
     }
@@ -52,6 +53,9 @@ impl<P: Platform> Cx<'_, P> {
     }
 
     fn set_udp_peer(&mut self, socket: UdpSocket, peer: Option<SocketAddr>) -> Result<(), Error> {
+        if peer.is_some_and(is_nobody) {
+            return Err(self.fail(Error::InvalidArgument));
+        }
         let slot = socket.handle().and_then(|handle| self.sockets.get_mut(handle));
         let Some(slot) = slot else { return Err(self.fail(Error::InvalidHandle)) };
         let done = self.platform.connect_datagram(&mut slot.platform, peer);
@@ -166,7 +170,7 @@ impl<P: Platform> Cx<'_, P> {
         if !self.poll.may_progress() {
             return Err(Error::WouldBlock);
         }
-        if peer.is_some_and(|peer| peer.ip().is_unspecified() || peer.port() == 0) {
+        if peer.is_some_and(is_nobody) {
             return Err(Error::InvalidArgument);
         }
         slot.send_to(self.platform, data, peer)?;

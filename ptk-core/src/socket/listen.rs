@@ -5,12 +5,12 @@ use core::task::Poll;
 
 use crate::cx::Cx;
 use crate::error::Error;
-use crate::handle::{Kind, TcpListener, TcpSocket, TypedHandle};
+use crate::handle::{Handle, Kind, TcpListener, TcpSocket, TypedHandle};
 use crate::options::Options;
 use crate::platform::{Platform, Readiness};
 use crate::socket::{Phase, SocketSlot};
 use crate::time::Duration;
-use crate::wait::{Place, Source};
+use crate::wait::Source;
 
 /// How long accepting pauses when the system has no descriptors or memory left, unless a socket is closed sooner.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -33,7 +33,13 @@ impl<P: Platform> Cx<'_, P> {
     /// As [`listen`](Self::listen).
     pub fn listen_with(&mut self, address: SocketAddr, options: &Options) -> Result<TcpListener, Error> {
         // Accepting starts when the platform says that somebody came.
-        self.open_with(options, |platform, token| platform.open_listener(address, options, token))
+        self.open_with(options, |platform, token| {
+            let opened = platform.open_listener(address, options, token);
+            if opened.is_ok() {
+                note!(info, "{} listens at {}", token, address);
+            }
+            opened
+        })
     }
 
     /// Takes the next connection. Many tasks may wait on one listener: they are woken one at a time, first come, first
@@ -49,7 +55,10 @@ impl<P: Platform> Cx<'_, P> {
     /// [`Error::TooManyWaits`]; whatever says that the listener is broken.
     pub fn accept(&mut self, listener: TcpListener) -> Poll<Result<TcpSocket, Error>> {
         if let Some(source) = self.must_queue(listener) {
-            return self.wait_for(source, Place::Back).map(|error| Err(self.fail(error)));
+            if self.was_woken_by(source) {
+                self.step_back(source);
+            }
+            return self.wait_for(source).map(|error| Err(self.fail(error)));
         }
         let source = match self.accept_now(listener) {
             Ok(socket) => return Poll::Ready(Ok(socket)),
@@ -60,22 +69,16 @@ impl<P: Platform> Cx<'_, P> {
             Err(Error::TableFull { .. } | Error::TooManyDescriptors | Error::OutOfMemory) => Source::ROOM,
             Err(error) => return Poll::Ready(Err(self.fail(error))),
         };
-        // Who was woken for this, and found nothing, keeps its place.
-        let place = if self.poll.was_woken_by(source) && !self.poll.accepted { Place::Front } else { Place::Back };
-        self.wait_for(source, place).map(|error| Err(self.fail(error)))
+        self.wait_for(source).map(|error| Err(self.fail(error)))
     }
 
     /// The listener to wait for if others are first: one that was woken for the next connection, or, where the current
     /// task has had its turn, one that waits.
     fn must_queue(&mut self, listener: TcpListener) -> Option<Source> {
-        let handle = listener.handle()?;
-        let slot = self.sockets.slot_mut(handle)?;
+        let handle = listener.handle().filter(|handle| self.sockets.contains(*handle))?;
         let source = Source::readable(handle.index());
-        let others_are_first = if self.poll.accepted {
-            slot.waiters().first().is_some()
-        } else {
-            slot.value().is_promised() && !self.poll.was_woken_by(source)
-        };
+        let others_are_first =
+            if self.poll.accepted { self.has_other_waiters(source) } else { self.is_promised_to_another(source) };
         (others_are_first && self.poll.task.is_some()).then_some(source)
     }
 
@@ -109,18 +112,20 @@ impl<P: Platform> Cx<'_, P> {
                 return Err(Error::WouldBlock);
             }
             Err(error @ (Error::TooManyDescriptors | Error::OutOfMemory)) => {
-                self.pause_accepting();
+                self.pause_accepting(listener, error);
                 return Err(error);
             }
             accepted => accepted?,
         };
-        self.poll.accepted_from(Source::readable(listener.index()));
+        self.poll.progress();
+        self.poll.accepted = true;
+        self.step_back(Source::readable(listener.index()));
         self.add_socket(SocketSlot::new(platform, options, Phase::Connected, Readiness::WRITE))
     }
 
-    fn pause_accepting(&mut self) {
+    fn pause_accepting(&mut self, listener: Handle, error: Error) {
         self.state.counters.0.accept_pauses += 1;
         self.state.accept_again = Some(self.platform.now() + ACCEPT_PAUSE);
-        note!(warn, "accepting pauses: no descriptors or memory left");
+        note!(warn, "accepting from {} pauses: {}", listener, error);
     }
 }

@@ -83,12 +83,15 @@ impl<P: Platform> Cx<'_, P> {
     /// or unspecified, and its port the group's. To share that with other sockets there is
     /// [`Reuse::Address`](crate::Reuse::Address).
     ///
+    /// On Linux an IPv6 socket that has joined a group on one interface hears it on all on which some socket of the machine
+    /// has joined it.
+    ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] if `group` is no multicast address, or of the other family;
-    /// [`Error::AddressNotAvailable`] or [`Error::NotSupported`] if there is no such interface; [`Error::AddressInUse`] if
-    /// the socket is a member; [`Error::OutOfMemory`] for more groups than the platform allows;
-    /// [`Error::InvalidHandle`]; what else the platform says.
+    /// [`Error::InvalidArgument`] if `group` is no multicast address or of the other family, or there is no such interface;
+    /// [`Error::NoRoute`] if no interface is named and no route leads to the group; [`Error::AddressInUse`] if the socket
+    /// is a member; [`Error::OutOfMemory`] for more groups than the platform allows; [`Error::InvalidHandle`]; what else
+    /// the platform says.
     pub fn join_multicast(&mut self, socket: UdpSocket, group: IpAddr, interface: Interface) -> Result<(), Error> {
         self.set(socket, SocketOption::Join(Membership { group, interface }))
     }
@@ -126,8 +129,7 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// # Errors
     ///
-    /// [`Error::AddressNotAvailable`] or [`Error::NotSupported`] if there is no such interface; [`Error::InvalidHandle`];
-    /// what else the platform says.
+    /// [`Error::InvalidArgument`] if there is no such interface; [`Error::InvalidHandle`]; what else the platform says.
     pub fn set_multicast_interface(&mut self, socket: UdpSocket, interface: Interface) -> Result<(), Error> {
         self.set(socket, SocketOption::MulticastInterface(interface))
     }

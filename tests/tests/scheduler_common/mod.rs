@@ -8,7 +8,8 @@ use std::task::Poll;
 
 use ptk_core::{
     Close, Cx, Datagram, Duration, Error, Event, EventLoop, EventPortView, EventSource, Half, Handle, Instant, Options,
-    Platform, Pt, Readiness, Received, Rest, Sink, SocketOption, Suspended, TaskSet, TcpListener, TcpSocket, Until,
+    Platform, Pt, Readiness, Received, Rest, Sink, SocketOption, Suspended, TaskSet, TcpListener, TcpSocket, UdpSocket,
+    Until,
 };
 use ptk_mock::Mock;
 
@@ -269,6 +270,21 @@ pub fn connect_to(event_loop: &mut Loop, listener: TcpListener, client: TcpSocke
     event_loop.run(&mut set).unwrap();
     drop(set);
     server
+}
+
+/// Two UDP sockets that belong to no task, at ports 1 and 2. The second has room for thousands of datagrams.
+pub fn datagram_sockets(event_loop: &mut Loop) -> (UdpSocket, UdpSocket) {
+    let options = Options { receive_buffer: 4 << 20, ..Options::DEFAULT };
+    let one = event_loop.cx().udp_socket(port(1)).unwrap();
+    let other = event_loop.cx().udp_socket_with(port(2), &options).unwrap();
+    // The loop has to hear that there is room to send.
+    let mut tasks: [Step<'_>; 16] = std::array::from_fn(|_| idle());
+    tasks[0] = step(|cx| cx.writable(one));
+    tasks[1] = step(|cx| cx.writable(other));
+    let mut set = steps(tasks);
+    start_all(event_loop, 2);
+    event_loop.run(&mut set).unwrap();
+    (one, other)
 }
 
 /// The hash of the loop's state.

@@ -1,0 +1,136 @@
+//! No heap: a counting allocator sees a loop on Linux look names up, over UDP and TCP, and connect to them.
+
+mod dns_common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, TcpStream, UdpSocket as StdUdp};
+
+use dns_common::{A, Query, TRUNCATED};
+use ptk_core::prelude::*;
+use ptk_linux::Linux;
+
+thread_local! {
+    /// How often this thread took memory from the heap.
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches a `Cell` that needs no memory.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller keeps the contract of this very method.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// Resolves a name over UDP and another over TCP, connects to one, and gives one up.
+struct Client {
+    pt: PtTimed,
+    port: u16,
+    socket: TcpSocket,
+    rounds: u32,
+}
+
+impl<P: Platform> Protothread<P> for Client {
+    type Output = Result<(), Error>;
+
+    #[protothread]
+    fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut ()) -> Result<(), Error> {
+        while self.rounds < 20 {
+            self.rounds += 1;
+            wait!(cx.resolve("short.example."), timeout = Duration::from_secs(10))??;
+            wait!(cx.resolve("long.example."), timeout = Duration::from_secs(10))??;
+            let silent = wait!(cx.resolve("silent.example."), timeout = Duration::from_millis(1));
+            assert_eq!(silent, Err(TimedOut));
+            self.socket = wait!(cx.connect_to("short.example.", self.port), timeout = Duration::from_secs(10))??;
+            cx.close(self.socket)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(TaskSet)]
+struct App {
+    client: Client,
+}
+
+/// Answers with loopback addresses that hold no time at all.
+fn answer(message: &[u8], over_tcp: bool) -> Option<Vec<u8>> {
+    let query = Query::parse(message);
+    let reply = query.reply();
+    match query.name.as_str() {
+        "silent.example" => None,
+        "long.example" if query.kind == A && !over_tcp => Some(reply.flags(TRUNCATED).bytes()),
+        _ => Some(reply.addresses(0, &["127.0.0.1"]).bytes()),
+    }
+}
+
+fn serve_tcp(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut message)?;
+    let bytes = answer(&message, true).unwrap_or_default();
+    stream.write_all(&[&(bytes.len() as u16).to_be_bytes()[..], &bytes].concat())
+}
+
+fn serve() -> SocketAddr {
+    let (udp, tcp) = loop {
+        let udp = StdUdp::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        // Another process may have the same number for TCP.
+        if let Ok(tcp) = StdListener::bind(udp.local_addr().expect("it is bound")) {
+            break (udp, tcp);
+        }
+    };
+    let address = udp.local_addr().expect("it is bound");
+    std::thread::spawn(move || tcp.incoming().flatten().for_each(|stream| drop(serve_tcp(stream))));
+    std::thread::spawn(move || {
+        let mut message = [0; 512];
+        while let Ok((count, client)) = udp.recv_from(&mut message) {
+            if let Some(bytes) = answer(&message[..count], false) {
+                let _ = udp.send_to(&bytes, client);
+            }
+        }
+    });
+    address
+}
+
+fn look_up(server: SocketAddr, port: u16) -> Result<u32, Error> {
+    let mut event_loop = EventLoop::<_, 1, 4, 0, 0, 1>::new(1, Linux::new());
+    event_loop.open()?;
+    event_loop.cx().set_name_servers(&[server])?;
+    let mut app = App { client: Client { pt: PtTimed::new(), port, socket: TcpSocket::NONE, rounds: 0 } };
+    event_loop.run(&mut app)?;
+    Ok(app.client.rounds)
+}
+
+#[test]
+fn lookups_take_no_memory_from_the_heap() {
+    let server = serve();
+    let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(drop));
+    let before = COUNT.get();
+    let result = look_up(server, port);
+    let count = COUNT.get() - before;
+    assert_eq!((result, count), (Ok(20), 0));
+}
+
+#[test]
+fn the_counting_allocator_counts() {
+    let before = COUNT.get();
+    drop(std::hint::black_box(Box::new(1)));
+    assert_eq!(COUNT.get() - before, 1);
+}

@@ -1,0 +1,116 @@
+//! Middleware takes no memory from the heap, and its observer need not either.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::fmt::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ptk_core::middleware::{Call, Counted, Observer, Operation, Traced};
+use ptk_core::prelude::*;
+use ptk_linux::Linux;
+
+thread_local! {
+    /// How often this thread took memory from the heap.
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches a `Cell` that needs no memory.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller keeps the contract of this very method.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// Writes each call into a line of fixed size, as a logger without a heap does.
+#[derive(Clone)]
+struct Line {
+    text: [u8; 256],
+    length: usize,
+    calls: u64,
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.text.get_mut(self.length..self.length + text.len()).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.length += text.len();
+        Ok(())
+    }
+}
+
+impl Observer for Line {
+    fn call(&mut self, call: &Call<'_>) {
+        self.length = 0;
+        self.calls += 1;
+        write!(self, "{call}").expect("a line is long enough");
+    }
+}
+
+/// Where a table goes that nobody reads.
+struct Sink;
+
+impl Write for Sink {
+    fn write_str(&mut self, _: &str) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// Connects to a listener of its own, and sends to itself.
+#[derive(Default)]
+struct Scene {
+    pt: Pt,
+    listener: TcpListener,
+    near: TcpSocket,
+    far: TcpSocket,
+    buffer: Buffer<64>,
+}
+
+impl<P: Platform> Protothread<P> for Scene {
+    type Output = Result<(), Error>;
+
+    #[protothread]
+    fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut ()) -> Result<(), Error> {
+        self.listener = cx.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        self.near = cx.tcp_socket(&Options::DEFAULT)?;
+        let address = cx.local_address(self.listener)?;
+        let _ = cx.connect_on(self.near, address);
+        self.far = wait!(cx.accept(self.listener))?;
+        wait!(cx.connect_on(self.near, SocketAddr::from((Ipv4Addr::LOCALHOST, 1))))?;
+        self.buffer.put_slice(&[0xFF; 64])?;
+        wait!(cx.send_all(self.near, &mut self.buffer))?;
+        self.buffer.clear();
+        wait!(cx.recv_exact(self.far, &mut self.buffer, 64))?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_loop_with_middleware_takes_no_memory_from_the_heap() {
+    let before = COUNT.get();
+    let line = Line { text: [0; 256], length: 0, calls: 0 };
+    let mut event_loop = EventLoop::<_, 1, 3>::new(0, Traced::new(Counted::new(Linux::new()), line));
+    let opened = event_loop.open();
+    let ran = event_loop.run(&mut [Scene::default()]);
+    let failed = event_loop.counters().failed_tasks;
+    let platform = event_loop.platform();
+    let bytes = platform.inner().counts().of(Operation::Receive).bytes;
+    let printed = write!(Sink, "{}", platform.inner().counts());
+    let calls = platform.observer().calls;
+    drop(event_loop);
+    let count = COUNT.get() - before;
+    assert_eq!((opened, ran, failed, bytes, printed), (Ok(()), Ok(()), 0, 64, Ok(())));
+    assert!(calls > 10);
+    assert_eq!(count, 0, "allocations");
+}

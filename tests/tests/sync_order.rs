@@ -1,0 +1,384 @@
+//! Who goes on first where tasks wait for each other: in the order in which they came, whatever becomes of those before.
+
+mod scheduler_common;
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::ready;
+
+use ptk_core::prelude::*;
+use ptk_core::sync::{Channel, Mutex, Seen, Semaphore, Signal};
+use scheduler_common::{Loop, Step, Steps, open_loop, settle, step, steps};
+
+type Log = RefCell<Vec<usize>>;
+
+/// A task that takes a permit, says so, and ends.
+fn taker<'a>(permits: &'a RefCell<Semaphore>, log: &'a Log, number: usize) -> Step<'a> {
+    step(move |cx| {
+        ready!(permits.borrow_mut().acquire(cx))?;
+        log.borrow_mut().push(number);
+        Poll::Ready(Ok(()))
+    })
+}
+
+/// A task that locks, says so, and waits with the lock until it is told to end. It never unlocks.
+fn holder<'a>(lock: &'a RefCell<Mutex<u32>>, log: &'a Log, end: &'a Cell<usize>, number: usize) -> Step<'a> {
+    step(move |cx| {
+        if !lock.borrow().is_held(cx) {
+            ready!(lock.borrow_mut().lock(cx))?;
+            log.borrow_mut().push(number);
+        }
+        if end.get() == number { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+}
+
+fn turn<const N: usize>(event_loop: &mut Loop, set: &mut Steps<'_, N>) {
+    event_loop.turn_now(set).unwrap();
+}
+
+fn release(event_loop: &mut Loop, permits: &RefCell<Semaphore>) {
+    permits.borrow_mut().release(&mut event_loop.cx());
+}
+
+#[test]
+fn who_came_first_goes_on_first() {
+    let (permits, log) = (RefCell::new(Semaphore::new(0)), Log::default());
+    let mut set = steps([0, 1, 2, 3].map(|number| taker(&permits, &log, number)));
+    let mut event_loop = open_loop();
+    turn(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), []);
+    release(&mut event_loop, &permits);
+    turn(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [0]);
+    release(&mut event_loop, &permits);
+    release(&mut event_loop, &permits);
+    turn(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [0, 1, 2]);
+    assert_eq!((permits.borrow().available(), event_loop.counters().spurious_wakes), (0, 0));
+}
+
+#[test]
+fn one_who_comes_new_does_not_overtake_one_that_was_woken() {
+    let (permits, log) = (RefCell::new(Semaphore::new(0)), Log::default());
+    let mut set = steps([0, 1].map(|number| taker(&permits, &log, number)));
+    let mut event_loop = open_loop();
+    event_loop.cx().start(0).unwrap();
+    turn(&mut event_loop, &mut set);
+    // Behind this one in the ready queue, but before it in line.
+    event_loop.cx().start(1).unwrap();
+    release(&mut event_loop, &permits);
+    assert_eq!(permits.borrow_mut().try_acquire(&mut event_loop.cx()), Err(Error::WouldBlock));
+    turn(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [0]);
+    release(&mut event_loop, &permits);
+    turn(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [0, 1]);
+}
+
+#[test]
+fn one_who_comes_new_has_its_turn_behind_those_that_were_woken() {
+    let (permits, log) = (RefCell::new(Semaphore::new(0)), Log::default());
+    let mut set = steps([0, 1].map(|number| taker(&permits, &log, number)));
+    let mut event_loop = open_loop();
+    event_loop.cx().start(0).unwrap();
+    turn(&mut event_loop, &mut set);
+    event_loop.cx().start(1).unwrap();
+    release(&mut event_loop, &permits);
+    release(&mut event_loop, &permits);
+    turn(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [0]);
+    turn(&mut event_loop, &mut set);
+    assert_eq!((&*log.borrow(), event_loop.counters().spurious_wakes), (&vec![0, 1], 0));
+}
+
+#[test]
+fn a_cancel_of_one_that_was_woken_wakes_the_next() {
+    let (permits, log) = (RefCell::new(Semaphore::new(0)), Log::default());
+    let mut set = steps([0, 1].map(|number| taker(&permits, &log, number)));
+    let mut event_loop = open_loop();
+    let first = event_loop.cx().start(0).unwrap();
+    event_loop.cx().start(1).unwrap();
+    turn(&mut event_loop, &mut set);
+    release(&mut event_loop, &permits);
+    event_loop.cx().cancel(first).unwrap();
+    turn(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [1]);
+}
+
+#[test]
+fn a_cancel_of_one_that_waits_leaves_the_others_in_order() {
+    for cancelled in 0..3 {
+        let (permits, log) = (RefCell::new(Semaphore::new(0)), Log::default());
+        let mut set = steps([0, 1, 2].map(|number| taker(&permits, &log, number)));
+        let mut event_loop = open_loop();
+        let tasks = [0, 1, 2].map(|index| event_loop.cx().start(index).unwrap());
+        turn(&mut event_loop, &mut set);
+        event_loop.cx().cancel(tasks[cancelled]).unwrap();
+        release(&mut event_loop, &permits);
+        release(&mut event_loop, &permits);
+        turn(&mut event_loop, &mut set);
+        let left: Vec<usize> = (0..3).filter(|number| *number != cancelled).collect();
+        assert_eq!(*log.borrow(), left);
+    }
+}
+
+#[test]
+fn one_that_was_woken_and_does_not_look_wakes_the_next() {
+    let (permits, log, bored) = (RefCell::new(Semaphore::new(0)), Log::default(), Cell::new(false));
+    let first = step(|cx| {
+        if bored.get() {
+            return Poll::Ready(Ok(()));
+        }
+        permits.borrow_mut().acquire(cx)
+    });
+    let mut set = steps([first, taker(&permits, &log, 1)]);
+    let mut event_loop = open_loop();
+    turn(&mut event_loop, &mut set);
+    release(&mut event_loop, &permits);
+    bored.set(true);
+    settle(&mut event_loop, &mut set);
+    assert_eq!((&*log.borrow(), permits.borrow().available()), (&vec![1], 0));
+}
+
+#[test]
+fn a_panic_of_one_that_was_woken_wakes_the_next() {
+    let (permits, log, awake) = (RefCell::new(Semaphore::new(0)), Log::default(), Cell::new(false));
+    let first = step(|cx| {
+        assert!(!awake.get(), "on purpose");
+        permits.borrow_mut().acquire(cx)
+    });
+    let mut set = steps([first, taker(&permits, &log, 1)]);
+    let mut event_loop = open_loop();
+    turn(&mut event_loop, &mut set);
+    release(&mut event_loop, &permits);
+    awake.set(true);
+    assert!(catch_unwind(AssertUnwindSafe(|| event_loop.turn_now(&mut set))).is_err());
+    settle(&mut event_loop, &mut set);
+    assert_eq!((&*log.borrow(), permits.borrow().available()), (&vec![1], 0));
+}
+
+#[test]
+fn one_that_was_woken_for_something_else_keeps_its_place() {
+    let (permits, others, log) = (RefCell::new(Semaphore::new(0)), RefCell::new(Semaphore::new(0)), Log::default());
+    let patient = step(|cx| {
+        while others.borrow_mut().acquire(cx).is_ready() {
+            log.borrow_mut().push(9);
+        }
+        ready!(permits.borrow_mut().acquire(cx))?;
+        log.borrow_mut().push(0);
+        Poll::Ready(Ok(()))
+    });
+    let mut set = steps([patient, taker(&permits, &log, 1)]);
+    let mut event_loop = open_loop();
+    turn(&mut event_loop, &mut set);
+    for semaphore in [&others, &permits, &permits] {
+        release(&mut event_loop, semaphore);
+        turn(&mut event_loop, &mut set);
+    }
+    assert_eq!(*log.borrow(), [9, 0, 1]);
+}
+
+#[test]
+fn a_task_with_no_budget_left_keeps_its_turn() {
+    let (permits, log, taken) = (RefCell::new(Semaphore::new(1)), Log::default(), Cell::new(0));
+    // Takes and gives back for ever.
+    let busy = step(|cx| {
+        while taken.get() < 100 {
+            ready!(permits.borrow_mut().acquire(cx))?;
+            taken.set(taken.get() + 1);
+            permits.borrow_mut().release(cx);
+        }
+        Poll::Ready(Ok(()))
+    });
+    let mut set = steps([busy, taker(&permits, &log, 1)]);
+    let mut event_loop = open_loop();
+    turn(&mut event_loop, &mut set);
+    let count = taken.get();
+    assert!((1..100).contains(&count), "it gave way after {count}");
+    assert_eq!((&*log.borrow(), event_loop.counters().budget_stops), (&vec![], 1), "the permit is promised to it");
+    settle(&mut event_loop, &mut set);
+    assert_eq!((taken.get(), &*log.borrow()), (count + 1, &vec![1]), "and then it is the other's turn");
+}
+
+#[test]
+fn the_end_of_a_task_unlocks_what_it_had_locked() {
+    let (lock, log, end) = (RefCell::new(Mutex::new(7)), Log::default(), Cell::new(9));
+    let mut set = steps([0, 1, 2].map(|number| holder(&lock, &log, &end, number)));
+    let mut event_loop = open_loop();
+    let tasks = [0, 1, 2].map(|index| event_loop.cx().start(index).unwrap());
+    turn(&mut event_loop, &mut set);
+    assert_eq!((&*log.borrow(), lock.borrow().was_abandoned()), (&vec![0], false));
+    assert_eq!(lock.borrow_mut().get_mut(&mut event_loop.cx()), Err(Error::Busy));
+    event_loop.cx().cancel(tasks[0]).unwrap();
+    assert!(!lock.borrow().is_locked(&event_loop.cx()));
+    turn(&mut event_loop, &mut set);
+    assert_eq!((&*log.borrow(), lock.borrow().was_abandoned()), (&vec![0, 1], true));
+    // Who is woken for nothing here is no other than the first.
+    end.set(2);
+    event_loop.cx().cancel(tasks[1]).unwrap();
+    settle(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [0, 1, 2]);
+    assert_eq!(lock.borrow_mut().get_mut(&mut event_loop.cx()), Ok(&mut 7));
+}
+
+#[test]
+fn a_panic_with_a_lock_unlocks_it() {
+    let (lock, log, end) = (RefCell::new(Mutex::new(7)), Log::default(), Cell::new(1));
+    let mut event_loop = open_loop();
+    let timer = event_loop.cx().timer().unwrap();
+    let panics = step(|cx| {
+        if !lock.borrow().is_held(cx) {
+            lock.borrow_mut().try_lock(cx)?;
+        }
+        assert!(cx.expired(timer).is_pending(), "on purpose");
+        Poll::Pending
+    });
+    let mut set = steps([panics, holder(&lock, &log, &end, 1)]);
+    turn(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), []);
+    event_loop.cx().start_timer(timer, Duration::ZERO).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| event_loop.turn(&mut set))).is_err());
+    settle(&mut event_loop, &mut set);
+    assert_eq!((&*log.borrow(), lock.borrow().was_abandoned()), (&vec![1], true));
+}
+
+#[test]
+fn a_lock_refuses_who_has_it_and_who_has_it_not() {
+    let lock = RefCell::new(Mutex::new(1));
+    let task = step(|cx| {
+        let mut lock = lock.borrow_mut();
+        assert_eq!(lock.unlock(cx), Err(Error::InvalidArgument));
+        assert_eq!(lock.lock(cx), Poll::Ready(Ok(())));
+        assert_eq!(lock.lock(cx), Poll::Ready(Err(Error::Busy)));
+        assert_eq!(lock.try_lock(cx), Err(Error::Busy));
+        *lock.get_mut(cx)? += 1;
+        assert_eq!(lock.unlock(cx), Ok(()));
+        assert_eq!(lock.try_lock(cx), Ok(()));
+        Poll::Ready(lock.unlock(cx))
+    });
+    let mut event_loop = open_loop();
+    event_loop.run(&mut steps([task])).unwrap();
+    let mut lock = lock.borrow_mut();
+    assert_eq!((lock.peek(), event_loop.counters().failed_tasks), (&2, 0));
+    assert_eq!(lock.lock(&mut event_loop.cx()), Poll::Ready(Err(Error::InvalidArgument)), "outside a task");
+    assert_eq!(lock.get_mut(&mut event_loop.cx()), Ok(&mut 2));
+}
+
+#[test]
+fn every_reader_of_a_signal_sees_the_latest_value_once() {
+    let (signal, log) = (RefCell::new(Signal::new(0)), Log::default());
+    let reader = |seen: Seen| {
+        let (signal, log, mut seen) = (&signal, &log, seen);
+        step(move |cx| {
+            loop {
+                let value = ready!(signal.borrow_mut().changed(cx, &mut seen))?;
+                log.borrow_mut().push(value);
+            }
+        })
+    };
+    let current = signal.borrow().seen();
+    let mut set = steps([reader(Seen::NOTHING), reader(current), reader(current)]);
+    let mut event_loop = open_loop();
+    turn(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [0], "who has seen nothing sees what is there");
+    signal.borrow_mut().set(&mut event_loop.cx(), 1);
+    signal.borrow_mut().set(&mut event_loop.cx(), 2);
+    settle(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [0, 2, 2, 2]);
+    signal.borrow_mut().set(&mut event_loop.cx(), 2);
+    settle(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [0, 2, 2, 2, 2, 2, 2]);
+    assert_eq!(event_loop.counters().spurious_wakes, 0);
+}
+
+#[test]
+fn a_channel_that_is_full_refuses_and_one_that_is_closed_ends() {
+    let mut channel = Channel::<u32, 2>::new();
+    let mut event_loop = open_loop();
+    let cx = &mut event_loop.cx();
+    assert_eq!(channel.try_recv(cx), Err(Error::WouldBlock));
+    assert_eq!((channel.try_send(cx, &1), channel.try_send(cx, &2)), (Ok(()), Ok(())));
+    assert_eq!(channel.try_send(cx, &3), Err(Error::WouldBlock));
+    assert_eq!(channel.try_recv(cx), Ok(Some(1)));
+    channel.close(cx);
+    assert_eq!(channel.try_send(cx, &3), Err(Error::NotConnected));
+    assert_eq!(channel.send(cx, &3), Poll::Ready(Err(Error::NotConnected)));
+    assert_eq!((channel.try_recv(cx), channel.try_recv(cx)), (Ok(Some(2)), Ok(None)));
+    assert_eq!(channel.recv(cx), Poll::Ready(Ok(None)));
+}
+
+#[test]
+fn closing_a_channel_ends_every_wait_for_it() {
+    let (full, empty, log) =
+        (RefCell::new(Channel::<u32, 1>::new()), RefCell::new(Channel::<u32, 1>::new()), Log::default());
+    let sender = |number| {
+        let (full, log) = (&full, &log);
+        step(move |cx| {
+            let sent = ready!(full.borrow_mut().send(cx, &9));
+            assert_eq!(sent, Err(Error::NotConnected));
+            log.borrow_mut().push(number);
+            Poll::Ready(Ok(()))
+        })
+    };
+    let receiver = |number| {
+        let (empty, log) = (&empty, &log);
+        step(move |cx| {
+            assert_eq!(ready!(empty.borrow_mut().recv(cx)), Ok(None));
+            log.borrow_mut().push(number);
+            Poll::Ready(Ok(()))
+        })
+    };
+    let mut event_loop = open_loop();
+    full.borrow_mut().try_send(&mut event_loop.cx(), &1).unwrap();
+    let mut set = steps([sender(0), receiver(1), sender(2), receiver(3)]);
+    turn(&mut event_loop, &mut set);
+    full.borrow_mut().close(&mut event_loop.cx());
+    empty.borrow_mut().close(&mut event_loop.cx());
+    assert_eq!(event_loop.run(&mut set), Ok(()));
+    assert_eq!((&*log.borrow(), event_loop.counters().spurious_wakes), (&vec![0, 2, 1, 3], 0));
+    assert_eq!(full.borrow().len(), 1);
+}
+
+#[test]
+fn a_channel_closed_with_messages_in_it_gives_them_out_first() {
+    let (channel, log) = (RefCell::new(Channel::<usize, 2>::new()), Log::default());
+    let receiver = || {
+        let (channel, log) = (&channel, &log);
+        step(move |cx| {
+            let message = ready!(channel.borrow_mut().recv(cx))?;
+            log.borrow_mut().push(message.unwrap_or(99));
+            Poll::Ready(Ok(()))
+        })
+    };
+    let mut set = steps([receiver(), receiver(), receiver()]);
+    let mut event_loop = open_loop();
+    turn(&mut event_loop, &mut set);
+    channel.borrow_mut().try_send(&mut event_loop.cx(), &1).unwrap();
+    channel.borrow_mut().try_send(&mut event_loop.cx(), &2).unwrap();
+    channel.borrow_mut().close(&mut event_loop.cx());
+    assert_eq!(event_loop.run(&mut set), Ok(()));
+    assert_eq!(*log.borrow(), [1, 2, 99]);
+}
+
+#[test]
+fn one_who_comes_to_a_closed_channel_behind_the_last_message_sees_the_end() {
+    let (channel, log) = (RefCell::new(Channel::<usize, 2>::new()), Log::default());
+    let receiver = || {
+        let (channel, log) = (&channel, &log);
+        step(move |cx| {
+            let message = ready!(channel.borrow_mut().recv(cx))?;
+            log.borrow_mut().push(message.unwrap_or(99));
+            Poll::Ready(Ok(()))
+        })
+    };
+    let mut set = steps([receiver(), receiver()]);
+    let mut event_loop = open_loop();
+    event_loop.cx().start(0).unwrap();
+    turn(&mut event_loop, &mut set);
+    // Resumed before the one to which the message is promised.
+    event_loop.cx().start(1).unwrap();
+    channel.borrow_mut().try_send(&mut event_loop.cx(), &1).unwrap();
+    channel.borrow_mut().close(&mut event_loop.cx());
+    assert_eq!(event_loop.run(&mut set), Ok(()));
+    assert_eq!(*log.borrow(), [1, 99]);
+}
