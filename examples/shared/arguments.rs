@@ -1,4 +1,5 @@
 //! The command line, and the ways in which the programs end early: one line on standard error and a status.
+#![allow(dead_code, reason = "no program needs all of it")]
 
 use std::fmt::Display;
 use std::io::Write;
@@ -36,7 +37,8 @@ impl Arguments {
         Some(argument)
     }
 
-    fn value(&mut self, flag: &str) -> String {
+    /// The value of `flag`, any text.
+    pub(crate) fn value(&mut self, flag: &str) -> String {
         self.next().unwrap_or_else(|| self.fail(format_args!("{flag} needs a value")))
     }
 

@@ -47,8 +47,8 @@ impl Signals {
 
 /// Opens a loop with the port of the signals. It gets the port here, not where it is made, so that a `static` loop is all
 /// zero bits and takes no room in the program's file.
-pub(crate) fn open<const T: usize, const N: usize, const M: usize, const E: usize>(
-    event_loop: &mut EventLoop<Linux<'static>, T, N, M, E>,
+pub(crate) fn open<const T: usize, const N: usize, const M: usize, const E: usize, const L: usize>(
+    event_loop: &mut EventLoop<Linux<'static>, T, N, M, E, L>,
 ) -> Result<(), Error> {
     event_loop.platform_mut().set_port(&PORT)?;
     event_loop.open()
@@ -60,11 +60,14 @@ pub(crate) fn open<const T: usize, const N: usize, const M: usize, const E: usiz
 ///
 /// As [`EventLoop::run`], and why a task has failed: the programs' tasks handle what peers do, so what is left is that
 /// the system does not let them work.
-pub(crate) fn run<S: TaskSet<Linux<'static>>, const T: usize, const N: usize, const M: usize, const E: usize>(
-    event_loop: &mut EventLoop<Linux<'static>, T, N, M, E>,
+pub(crate) fn run<S, const T: usize, const N: usize, const M: usize, const E: usize, const L: usize>(
+    event_loop: &mut EventLoop<Linux<'static>, T, N, M, E, L>,
     set: &mut S,
     signals: fn(&mut S) -> &mut Signals,
-) -> Result<(), Error> {
+) -> Result<(), Error>
+where
+    S: TaskSet<Linux<'static>>,
+{
     let mut has_paused = false;
     event_loop.run_until(set, |event_loop, set| {
         if mem::take(&mut signals(set).listing_is_due) {

@@ -1,7 +1,7 @@
 //! Addresses as people write them.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Why a text is no address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,12 +10,15 @@ pub enum NoAddress {
     Port,
     /// The host is neither an address nor `localhost`.
     Host,
+    /// The host is neither an address nor a name.
+    Name,
 }
 
 impl fmt::Display for NoAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             NoAddress::Port => "needs a port from 0 to 65535: HOST:PORT",
+            NoAddress::Name => "the host must be a name, an IPv4 address, or an IPv6 address (in brackets if a port follows)",
             NoAddress::Host => "the host must be an IPv4 address, an IPv6 address in brackets, or `localhost`; other names are not looked up",
         })
     }
@@ -36,6 +39,38 @@ pub fn parse(text: &str) -> Result<SocketAddr, NoAddress> {
         return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
     }
     Err(NoAddress::Host)
+}
+
+/// Splits `HOST[:PORT]`, where the host is a name or an address, with brackets around IPv6 ones if a port follows. Gives the
+/// host without brackets; a port that is not there is `default`.
+///
+/// # Errors
+///
+/// [`NoAddress::Port`], also for port 0; [`NoAddress::Name`].
+pub fn split(text: &str, default: u16) -> Result<(&str, u16), NoAddress> {
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Ok((text, default));
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        let (host, port) = rest.split_once(']').ok_or(NoAddress::Name)?;
+        host.parse::<Ipv6Addr>().map_err(|_| NoAddress::Name)?;
+        return Ok((host, self::port(port, default)?));
+    }
+    let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if host.is_empty() || !host.bytes().all(is_name) {
+        return Err(NoAddress::Name);
+    }
+    Ok((host, self::port(port, default)?))
+}
+
+/// The port in `:PORT`.
+fn port(text: &str, default: u16) -> Result<u16, NoAddress> {
+    if text.is_empty() {
+        return Ok(default);
+    }
+    let digits = text.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+    digits.and_then(|digits| digits.parse().ok()).filter(|port| *port != 0).ok_or(NoAddress::Port)
 }
 
 #[cfg(test)]
@@ -67,6 +102,31 @@ mod tests {
             (":502", NoAddress::Host),
         ] {
             assert_eq!(parse(text), Err(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_split_from_their_ports() {
+        for (text, expected) in [
+            ("server.com", Ok(("server.com", 9))),
+            ("server.com:80", Ok(("server.com", 80))),
+            ("10.0.0.1:80", Ok(("10.0.0.1", 80))),
+            ("::1", Ok(("::1", 9))),
+            ("[::1]", Ok(("::1", 9))),
+            ("[::1]:80", Ok(("::1", 80))),
+            ("", Err(NoAddress::Name)),
+            (":80", Err(NoAddress::Name)),
+            ("a b", Err(NoAddress::Name)),
+            ("[::1", Err(NoAddress::Name)),
+            ("[server]:80", Err(NoAddress::Name)),
+            ("server:", Err(NoAddress::Port)),
+            ("server:0", Err(NoAddress::Port)),
+            ("server:+1", Err(NoAddress::Port)),
+            ("server:65536", Err(NoAddress::Port)),
+            ("server:1:2", Err(NoAddress::Port)),
+            ("[::1]80", Err(NoAddress::Port)),
+        ] {
+            assert_eq!(split(text, 9), expected, "{text}");
         }
     }
 }

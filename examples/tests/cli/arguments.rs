@@ -11,7 +11,7 @@ fn help_is_printed() {
         assert_eq!((ended.code, ended.stderr.len()), (Some(0), 0), "{arguments:?}");
         assert!(ended.stdout[0].starts_with("Usage: modbus"), "{:?}", ended.stdout);
     }
-    for program in ["echo", "events"] {
+    for program in ["chat", "discover", "echo", "events", "http_get", "sntp"] {
         let ended = run(program, &["--help"]);
         assert_eq!(ended.code, Some(0));
         assert!(ended.stdout[0].starts_with("Usage: "));
@@ -20,7 +20,7 @@ fn help_is_printed() {
 
 #[test]
 fn wrong_arguments_are_one_line_of_complaint() {
-    let wrong: [(&str, &[&str]); 22] = [
+    let wrong: [(&str, &[&str]); 65] = [
         ("modbus", &["--bogus"]),
         ("modbus", &["bogus"]),
         ("modbus", &["--seconds"]),
@@ -42,13 +42,56 @@ fn wrong_arguments_are_one_line_of_complaint() {
         ("echo", &["--connections", "10001"]),
         ("echo", &["--listen", ""]),
         ("echo", &["extra"]),
+        ("echo", &["--udp", "--connections", "5"]),
+        ("echo", &["client"]),
+        ("echo", &["client", "--udp"]),
+        ("echo", &["client", "127.0.0.1:0"]),
+        ("echo", &["client", "127.0.0.1:7", "127.0.0.1:8"]),
+        ("echo", &["client", "127.0.0.1:7", "--count", "0"]),
+        ("echo", &["client", "127.0.0.1:7", "--size", "3"]),
+        ("echo", &["client", "127.0.0.1:7", "--size", "4097"]),
+        ("echo", &["client", "127.0.0.1:7", "--timeout", "0"]),
+        ("echo", &["client", "127.0.0.1:7", "--bogus"]),
         ("events", &["extra"]),
+        ("http_get", &[]),
+        ("http_get", &["--bogus"]),
+        ("http_get", &["server.com/path"]),
+        ("http_get", &["https://server.com/"]),
+        ("http_get", &["http://server.com:0/"]),
+        ("http_get", &["http://server.com/", "http://server.com/"]),
+        ("http_get", &["--resolver", "dns.example:53", "http://server.com/"]),
+        ("http_get", &["--patience", "0", "http://server.com/"]),
+        ("discover", &["extra"]),
+        ("discover", &["--to"]),
+        ("discover", &["--to", "10.0.0.255"]),
+        ("discover", &["--to", "[::1]:44818"]),
+        ("discover", &["--to", "127.0.0.1:0"]),
+        ("discover", &["--time", "99"]),
+        ("discover", &["respond", "extra"]),
+        ("discover", &["respond", "--listen", "[::1]:0"]),
+        ("discover", &["respond", "--serial", "-1"]),
+        ("discover", &["respond", "--name", "a name of more than thirty-two characters"]),
+        ("discover", &["respond", "--name", "grün"]),
+        ("sntp", &[]),
+        ("sntp", &["--bogus"]),
+        ("sntp", &["127.0.0.1:0"]),
+        ("sntp", &["0.0.0.0"]),
+        ("sntp", &["127.0.0.1", "127.0.0.2"]),
+        ("sntp", &["127.0.0.1:123456"]),
+        ("sntp", &["time server"]),
+        ("chat", &[]),
+        ("chat", &["--bogus"]),
+        ("chat", &["239.1.2.3"]),
+        ("chat", &["127.0.0.1:7007"]),
+        ("chat", &["[ff02::1]:7007"]),
+        ("chat", &["239.1.2.3:0"]),
+        ("chat", &["--interface", "nosuchthing", "239.1.2.3:7007"]),
     ];
     for (program, arguments) in wrong {
         let ended = run(program, arguments);
         assert_eq!(ended.code, Some(2), "{program} {arguments:?}");
         assert_eq!((ended.stdout.len(), ended.stderr.len()), (0, 1), "{program} {arguments:?}: {ended:?}");
-        assert!(ended.stderr[0].starts_with(program), "{ended:?}");
+        assert!(ended.stderr[0].starts_with(&format!("{program}: ")), "{ended:?}");
     }
 }
 

@@ -3,9 +3,15 @@
 //! `cargo test -p ptk-examples` builds the programs first; with `--test cli` alone, `cargo build --examples` has to.
 
 mod arguments;
+mod chat;
 mod client;
+mod discover;
 mod echo;
+mod echo_client;
 mod events;
+mod http_get;
 mod modbus;
+mod name_server;
 mod process;
 mod server;
+mod sntp;

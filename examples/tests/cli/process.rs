@@ -1,9 +1,9 @@
 //! Example programs, started and watched.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,6 +37,12 @@ fn program(name: &str) -> PathBuf {
     program
 }
 
+fn spawn(name: &str, arguments: &[&str], input: Stdio) -> Child {
+    let mut command = Command::new(program(name));
+    command.args(arguments).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the program starts")
+}
+
 fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = channel();
     thread::spawn(move || {
@@ -63,11 +69,18 @@ impl Process {
         process
     }
 
+    /// As [`start`](Self::start), with a pipe as the standard input.
+    pub(crate) fn start_with_input(name: &str, arguments: &[&str]) -> (Process, ChildStdin) {
+        let mut child = spawn(name, arguments, Stdio::piped());
+        let input = child.stdin.take().expect("piped");
+        let stdout = lines(child.stdout.take().expect("piped"));
+        let stderr = lines(child.stderr.take().expect("piped"));
+        (Process { child, stdout, stderr }, input)
+    }
+
     /// As [`start`](Self::start), but nobody reads the standard error.
     fn start_unread(name: &str, arguments: &[&str]) -> (Process, ChildStderr) {
-        let mut command = Command::new(program(name));
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the program starts");
+        let mut child = spawn(name, arguments, Stdio::null());
         let stdout = lines(child.stdout.take().expect("piped"));
         let stderr = child.stderr.take().expect("piped");
         (Process { child, stdout, stderr: channel().1 }, stderr)
@@ -153,6 +166,35 @@ fn rest(lines: &Receiver<String>) -> Vec<String> {
 /// Runs an example to its end.
 pub(crate) fn run(name: &str, arguments: &[&str]) -> Ended {
     Process::start(name, arguments).end()
+}
+
+/// Runs an example to its end: its status, what it has written byte for byte, and its complaints.
+pub(crate) fn run_raw(name: &str, arguments: &[&str]) -> (Option<i32>, Vec<u8>, Vec<String>) {
+    let mut child = spawn(name, arguments, Stdio::null());
+    let mut stdout = child.stdout.take().expect("piped");
+    let stderr = lines(child.stderr.take().expect("piped"));
+    let mut process = Process { child, stdout: channel().1, stderr };
+    let reading = thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stdout.read_to_end(&mut bytes).expect("a pipe can be read");
+        bytes
+    });
+    let code = process.wait().code();
+    (code, reading.join().expect("read"), rest(&process.stderr))
+}
+
+/// Runs an example whose standard output nobody reads.
+pub(crate) fn run_unheard(name: &str, arguments: &[&str]) -> (Option<i32>, Vec<String>) {
+    let mut child = spawn(name, arguments, Stdio::null());
+    drop(child.stdout.take());
+    let stderr = lines(child.stderr.take().expect("piped"));
+    let mut process = Process { child, stdout: channel().1, stderr };
+    (process.wait().code(), rest(&process.stderr))
+}
+
+/// Writes a line to a program's standard input.
+pub(crate) fn say(input: &mut ChildStdin, line: &str) {
+    writeln!(input, "{line}").expect("the program reads");
 }
 
 impl Ended {

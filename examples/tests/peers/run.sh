@@ -1,12 +1,23 @@
 #!/bin/bash
-# Runs the Modbus example against programs that others wrote: pymodbus as client and as server, mbpoll as client.
-# Usage: run.sh PROGRAM, where PROGRAM is the built example, for instance target/release/examples/modbus.
-# Needs python3 with pymodbus 3.11 or newer (pip install pymodbus) and mbpoll (Debian: apt-get install mbpoll).
+# Runs the examples against programs that others wrote, each in a file beside this one.
+# Usage: run.sh PROGRAMS, where PROGRAMS is the folder of the built examples, for instance target/release/examples.
+#
+# | part | peers | of Debian's package |
+# |---|---|---|
+# | modbus | mbpoll; pymodbus 3.11 or newer, as client and as server | mbpoll, python3-venv |
+# | http | Python's http.server | python3 |
+# | discover | cpppo 5.2.5, as client and as server | python3-venv |
+# | sntp | chronyd | chrony |
+# | echo, chat | socat | socat |
+#
+# Python's packages are installed into a folder of their own if they are not there. Broadcast and multicast run in network
+# namespaces of their own (ip, of Debian's iproute2), for which it takes root.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 running=()
+namespaces=()
 
 fail() {
     echo "peers: $*" >&2
@@ -18,6 +29,9 @@ cleanup() {
         kill "$process" 2>/dev/null || true
     done
     wait 2>/dev/null || true
+    for namespace in "${namespaces[@]}"; do
+        ip netns delete "$namespace" 2>/dev/null || true
+    done
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -36,6 +50,8 @@ until_line() {
 start() {
     local file=$1
     shift
+    # Nothing of an earlier one must be taken for its first line.
+    : >"$file"
     "$@" >"$file" 2>&1 &
     running+=($!)
 }
@@ -49,49 +65,87 @@ stop() {
     wait "$process" 2>/dev/null
 }
 
-[ $# -eq 1 ] || fail "usage: run.sh PROGRAM"
-program=$1
-[ -x "$program" ] || fail "'$program' is not built: cargo build --release --example modbus"
-command -v python3 >/dev/null || fail "python3 is missing"
-python3 -c 'import pymodbus' 2>/dev/null || fail "pymodbus is missing: pip install pymodbus"
-command -v mbpoll >/dev/null || fail "mbpoll is missing: apt-get install mbpoll"
-echo "peers: pymodbus $(python3 -c 'import pymodbus; print(pymodbus.__version__)'), $(mbpoll -V 2>&1 | head -n 1)"
+# said WHAT COMMAND..: runs a command that must succeed, and gives what it prints.
+said() {
+    local what=$1
+    shift
+    "$@" 2>"$work/complaint" || fail "$what: status $?: $(cat "$work/complaint")"
+}
 
-# Our server.
-start "$work/server" "$program" server --listen 127.0.0.1:0
-until_line "$work/server" '^listening on ' 10
-address=$(sed -n 's/^listening on //p' "$work/server")
-python3 "$here/modbus_client.py" "${address%:*}" "${address##*:}" || fail "pymodbus found a wrong answer"
-sh "$here/mbpoll.sh" "${address%:*}" "${address##*:}" || fail "mbpoll found a wrong answer"
-stop TERM || fail "the server ended with status $?: $(cat "$work/server")"
-tail -n 1 "$work/server" | grep -q '^requests=[1-9][0-9]* errors=0 allocations=0$' ||
-    fail "the server's last line is '$(tail -n 1 "$work/server")'"
+# refused WHAT PATTERN COMMAND..: runs a command that must fail with status 1 and a complaint that matches.
+refused() {
+    local what=$1 pattern=$2 status=0
+    shift 2
+    "$@" >/dev/null 2>"$work/complaint" || status=$?
+    [ $status -eq 1 ] && grep -q "$pattern" "$work/complaint" ||
+        fail "$what: status $status, not 1 with '$pattern': $(cat "$work/complaint")"
+}
 
-# Our client: the server is killed and comes back twice.
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-touch "$work/client"
-client=
-for round in 1 2 3; do
-    start "$work/pymodbus$round" python3 "$here/modbus_server.py" "$port"
-    until_line "$work/pymodbus$round" '^listening on ' 10
-    if [ -z "$client" ]; then
-        "$program" client "127.0.0.1:$port" --patience 20 >"$work/client" 2>"$work/complaints" &
-        client=$!
-    fi
-    before=$(grep -c '^level  *42\.4' "$work/client" || true)
-    for _ in $(seq 50); do
-        [ "$(grep -c '^level  *42\.4' "$work/client" || true)" -gt "$before" ] && break
+# is WHAT FOUND EXPECTED
+is() {
+    [ "$2" = "$3" ] || fail "$1: '$2', not '$3'"
+}
+
+# free_port TYPE: a port that is free now, of SOCK_STREAM or SOCK_DGRAM.
+free_port() {
+    python3 -c "import socket; s = socket.socket(type=socket.$1); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"
+}
+
+# namespace NAME LAST: a network namespace whose interface eth0 has the address 10.77.0.LAST, on one link with the others.
+namespace() {
+    local name=ptk-$$-$1
+    ip netns add "$name" || fail "cannot make a network namespace: this takes root"
+    namespaces+=("$name")
+    ip link add eth0 netns "$name" type veth peer name "to-$1" netns "ptk-$$-hub"
+    ip -n "ptk-$$-hub" link set "to-$1" master bridge up
+    ip -n "$name" addr add "10.77.0.$2/24" broadcast 10.77.0.255 dev eth0
+    ip -n "$name" link set lo up
+    ip -n "$name" link set eth0 up
+    ip -n "$name" route add default via 10.77.0.254
+    # An IPv6 address is of no use before the kernel knows that nobody else has it.
+    for _ in $(seq 100); do
+        ip -n "$name" -6 address show dev eth0 scope link -tentative | grep -q fe80 && return
         sleep 0.1
     done
-    [ "$(grep -c '^level  *42\.4' "$work/client" || true)" -gt "$before" ] ||
-        fail "the client did not find the server within five seconds: $(cat "$work/client" "$work/complaints" "$work/pymodbus$round")"
-    echo "modbus client: found the pymodbus server, round $round"
-    stop KILL || true
-    [ "$round" = 3 ] || sleep 1.5
+    fail "the interface of $name has no IPv6 address"
+}
+
+# network: the link that namespaces are on. A bridge that does not look into multicast passes it on to all.
+network() {
+    ip netns add "ptk-$$-hub" || fail "cannot make a network namespace: this takes root"
+    namespaces+=("ptk-$$-hub")
+    ip -n "ptk-$$-hub" link add bridge type bridge mcast_snooping 0
+    ip -n "ptk-$$-hub" link set bridge up
+}
+
+[ $# -eq 1 ] || fail "usage: run.sh PROGRAMS"
+programs=$(cd "$1" && pwd)
+for program in modbus http_get discover sntp echo chat; do
+    [ -x "$programs/$program" ] || fail "'$programs/$program' is not built: cargo build --release --examples"
 done
-kill -INT "$client"
-wait "$client" || fail "the client ended with status $?"
-tail -n 1 "$work/client" | grep -q '^requests=[1-9][0-9]* errors=[1-9][0-9]* allocations=0$' ||
-    fail "the client's last line is '$(tail -n 1 "$work/client")'"
-[ "$(grep -c . "$work/complaints")" -ge 2 ] || fail "the client did not say that the server was gone"
+command -v python3 >/dev/null || fail "python3 is missing"
+command -v mbpoll >/dev/null || fail "mbpoll is missing: apt-get install mbpoll"
+command -v socat >/dev/null || fail "socat is missing: apt-get install socat"
+command -v chronyd >/dev/null || fail "chronyd is missing: apt-get install chrony"
+command -v ip >/dev/null || fail "ip is missing: apt-get install iproute2"
+if ! python3 -c 'import pymodbus, cpppo' 2>/dev/null; then
+    python3 -m venv "$work/python" || fail "no venv: apt-get install python3-venv"
+    PATH=$work/python/bin:$PATH
+    pip install -q 'pymodbus>=3.11' 'cpppo==5.2.5' || fail "pymodbus and cpppo cannot be installed"
+fi
+echo "peers: python packages $(pip list 2>/dev/null | grep -E '^(pymodbus|cpppo) ' | tr -s ' \n' ' '), $(mbpoll -V 2>&1 | head -n 1)"
+echo "peers: $(socat -V | sed -n 2p), $(chronyd --version | head -n 1)"
+
+network
+namespace a 1
+namespace b 2
+namespace c 3
+# In front of commands.
+in_a=(ip netns exec "ptk-$$-a")
+in_b=(ip netns exec "ptk-$$-b")
+in_c=(ip netns exec "ptk-$$-c")
+for part in modbus http sntp echo discover chat; do
+    # shellcheck source=/dev/null
+    . "$here/$part.sh"
+done
 echo "peers: all right"

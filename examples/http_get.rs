@@ -1,0 +1,135 @@
+//! Gets one resource over HTTP: name, connect, send, receive.
+//!
+//! `cargo run --release --example http_get -- http://example.com/`
+//!
+//! What speaks HTTP is in the library [`ptk_examples::http`]; here are the loop, the command line and what is printed.
+
+#[path = "shared/arguments.rs"]
+mod arguments;
+#[path = "shared/signals.rs"]
+mod signals;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::process::exit;
+
+use arguments::{Arguments, complain, give_up};
+use ptk_core::prelude::*;
+use ptk_examples::http::get::{Fault, Get, PATIENCE, Receiver};
+use ptk_examples::http::url::Url;
+use ptk_linux::Linux;
+use signals::Signals;
+
+const USAGE: &str = "\
+Usage: http_get [--resolver ADDRESS:PORT] [--patience SECONDS] http://HOST[:PORT][/PATH]
+
+Writes what is there to the standard output, whatever the server's status, and everything else to the standard error.
+HOST is a name, an IPv4 address, or an IPv6 address in brackets. SIGUSR1 lists the tasks.
+
+  --resolver ADDRESS:PORT  the name server to ask, in place of those of the system
+  --patience SECONDS       for the connection, the request, the header, and each piece of the body, 1 to 3600
+                           (default 10)
+
+Limits: HTTP/1 without TLS; URLs of 1024 bytes, headers of 8192; redirects are not followed. Bodies may have any length.
+Exit status: 0 if all of it came with status 200, 1 if not, 2 if the arguments are wrong.
+";
+
+/// The name before complaints.
+const PROGRAM: &str = "http_get";
+
+/// The status of success (RFC 9110, 15.3.1).
+const OK: u16 = 200;
+
+/// The standard output.
+struct Output {
+    /// Why it took no more.
+    failure: Option<io::Error>,
+}
+
+impl Receiver for Output {
+    fn body(&mut self, piece: &[u8]) -> ControlFlow<()> {
+        match io::stdout().write_all(piece) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failure = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+#[derive(TaskSet)]
+#[task(platform = Linux<'static>)]
+struct App<'u> {
+    signals: Signals,
+    #[task(done = Self::stop)]
+    get: Get<'u>,
+    #[task(shared)]
+    output: Output,
+    /// What came of it; `None` if a signal came first.
+    #[task(skip)]
+    result: Option<Result<u16, Fault>>,
+}
+
+impl App<'_> {
+    fn stop(&mut self, _: usize, result: Result<u16, Fault>, cx: &mut Cx<'_, Linux<'static>>) {
+        self.result = Some(result);
+        cx.stop();
+    }
+}
+
+ptk_core::event_loop! {
+    static LOOP: Linux<'static> = Linux::new();
+    id: 0, tasks: 2, sockets: 4, events: signals::SOURCES, lookups: 1
+}
+
+fn main() {
+    let mut arguments = Arguments::new(PROGRAM, USAGE);
+    let (mut url, mut resolver, mut patience) = (None, None, PATIENCE);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--resolver" => resolver = Some(arguments.address("--resolver")),
+            "--patience" => patience = Duration::from_secs(arguments.number("--patience", 1..=3600).into()),
+            text if url.is_none() && !text.starts_with('-') => url = Some(argument),
+            other => arguments.unexpected(other),
+        }
+    }
+    let Some(text) = url else { arguments.fail("a URL is needed: http://HOST[:PORT][/PATH]") };
+    let url = Url::parse(&text).unwrap_or_else(|reason| arguments.fail(format_args!("`{text}`: {reason}")));
+    run(&text, url, resolver, patience);
+}
+
+/// Gets `url`, and ends the process if there is less than all of it.
+fn run(text: &str, url: Url<'_>, resolver: Option<SocketAddr>, patience: Duration) {
+    let event_loop = LOOP.take();
+    let mut app =
+        App { signals: Signals::new(), get: Get::new(url, patience), output: Output { failure: None }, result: None };
+    let prepared = signals::open(event_loop).and_then(|()| prepare(&mut app, &mut event_loop.cx(), resolver));
+    let ran = prepared.and_then(|()| signals::run(event_loop, &mut app, |app| &mut app.signals));
+    if let Err(error) = ran {
+        give_up(PROGRAM, error);
+    }
+    let flushed = io::stdout().flush();
+    match app.result {
+        Some(Ok(OK)) if flushed.is_ok() => {}
+        Some(Ok(OK) | Err(Fault::Unwanted)) => {
+            let failure = flushed.err().or(app.output.failure).map(|error| error.to_string()).unwrap_or_default();
+            give_up(PROGRAM, format_args!("cannot write the body: {failure}"))
+        }
+        Some(Ok(status)) => give_up(PROGRAM, format_args!("{text}: the server's status is {status}")),
+        Some(Err(Fault::Link(error))) => give_up(PROGRAM, format_args!("{text}: {}: {error}", app.get.stage())),
+        Some(Err(fault)) => give_up(PROGRAM, format_args!("{text}: {fault}")),
+        None => {
+            complain(PROGRAM, format_args!("{text}: interrupted"));
+            exit(1);
+        }
+    }
+}
+
+fn prepare(app: &mut App<'_>, cx: &mut Cx<'_, Linux<'static>>, resolver: Option<SocketAddr>) -> Result<(), Error> {
+    if let Some(resolver) = resolver {
+        cx.set_name_servers(&[resolver])?;
+    }
+    app.signals.install(cx)
+}

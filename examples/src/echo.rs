@@ -1,0 +1,5 @@
+//! Echo over UDP, and clients over UDP and TCP that check what comes back.
+
+pub mod client;
+pub mod message;
+pub mod server;
