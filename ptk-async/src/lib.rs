@@ -64,7 +64,7 @@
 //!
 //! [`TcpConnection`] and [`DescriptorIo`] have `Read`, `Write`, `ReadReady` and `WriteReady` of `embedded-io-async` 0.7;
 //! a [`Bridge`] is the network stack of `embedded-nal-async` 0.9: `TcpConnect`, `Dns`, and, as `&Bridge`, `UdpStack`. The
-//! example `http_get` runs the HTTP client of the crate `reqwless` on them without a heap.
+//! example `reqwless` runs the HTTP client of the crate `reqwless` on them without a heap.
 //!
 //! # A loop in any executor
 //!

@@ -1,6 +1,6 @@
 //! An HTTP client that somebody else wrote, over PTK and without a heap: `reqwless` on the traits of `embedded-nal-async`.
 //!
-//! `cargo run -p ptk-async --example http_get -- http://127.0.0.1:8000/`
+//! `cargo run -p ptk-async --example reqwless -- http://127.0.0.1:8000/`
 //!
 //! The server's address stands in the URL. `python3 -m http.server` is one.
 
@@ -17,7 +17,7 @@ mod fetch;
 
 fn main() -> ExitCode {
     let Some(url) = std::env::args().nth(1) else {
-        eprintln!("Usage: http_get URL");
+        eprintln!("Usage: reqwless URL");
         return ExitCode::from(2);
     };
     match run(&url) {
