@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example chat -- 239.255.7.7:7007`
 //!
-//! What speaks and hears is in the library [`ptk_examples::chat`]; here are the loop, the command line, the standard input
+//! What sends and receives is in the library [`ptk_examples::chat`]; here are the loop, the command line, the standard input
 //! and what is printed.
 
 #[path = "shared/arguments.rs"]
@@ -18,7 +18,7 @@ use std::thread;
 use arguments::{Arguments, give_up};
 use ptk_core::Interface;
 use ptk_core::prelude::*;
-use ptk_examples::chat::{Audience, Hearer, Seat, Speaker, Text};
+use ptk_examples::chat::{Output, Receiver, Sender, Sockets, Text};
 use ptk_linux::{Linux, OwnedFd, descriptor, interface_index};
 use signals::Signals;
 
@@ -43,8 +43,8 @@ const PROGRAM: &str = "chat";
 /// The standard output.
 struct Console;
 
-impl Audience for Console {
-    fn hear(&mut self, from: SocketAddr, line: &[u8], is_cut: bool) -> ControlFlow<()> {
+impl Output for Console {
+    fn line(&mut self, from: SocketAddr, line: &[u8], is_cut: bool) -> ControlFlow<()> {
         let rest = if is_cut { " [cut]" } else { "" };
         match writeln!(io::stdout(), "{from}: {}{rest}", Text(line)) {
             Ok(()) => ControlFlow::Continue(()),
@@ -58,9 +58,9 @@ impl Audience for Console {
 struct App {
     signals: Signals,
     #[task(done = Self::stop)]
-    speaker: Speaker,
+    sender: Sender,
     #[task(done = Self::stop)]
-    hearer: Hearer,
+    receiver: Receiver,
     #[task(shared)]
     console: Console,
 }
@@ -124,7 +124,7 @@ fn check(arguments: &Arguments, group: SocketAddr, interface: Interface) {
 fn run(group: SocketAddr, interface: Interface, linger: Duration) {
     let event_loop = LOOP.take();
     let mut app =
-        App { signals: Signals::new(), speaker: Speaker::new(linger), hearer: Hearer::new(), console: Console };
+        App { signals: Signals::new(), sender: Sender::new(linger), receiver: Receiver::new(), console: Console };
     let prepared = signals::open(event_loop).and_then(|()| prepare(&mut app, &mut event_loop.cx(), group, interface));
     if let Err(error) = prepared {
         give_up(PROGRAM, format_args!("cannot join {group}: {error}"));
@@ -141,11 +141,11 @@ fn prepare(
     interface: Interface,
 ) -> Result<(), Error> {
     app.signals.install(cx)?;
-    let seat = Seat::take(cx, group, interface)?;
-    let own = cx.local_address(seat.mouth)?;
+    let sockets = Sockets::open(cx, group, interface)?;
+    let own = cx.local_address(sockets.sending)?;
     let input = descriptor::watch(cx, input().map_err(|_| Error::NotSupported)?)?;
-    app.hearer.open(seat.ears, own);
-    app.speaker.open(input, seat.mouth);
+    app.receiver.open(sockets.receiving, own);
+    app.sender.open(input, sockets.sending);
     let _ = writeln!(io::stdout(), "in {group} as {own}");
     Ok(())
 }

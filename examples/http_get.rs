@@ -12,9 +12,8 @@ mod signals;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::process::exit;
 
-use arguments::{Arguments, complain, give_up};
+use arguments::{Arguments, give_up};
 use ptk_core::prelude::*;
 use ptk_examples::http::get::{Fault, Get, PATIENCE, Receiver};
 use ptk_examples::http::url::Url;
@@ -102,34 +101,31 @@ fn main() {
 
 /// Gets `url`, and ends the process if there is less than all of it.
 fn run(text: &str, url: Url<'_>, resolver: Option<SocketAddr>, patience: Duration) {
-    let event_loop = LOOP.take();
     let mut app =
         App { signals: Signals::new(), get: Get::new(url, patience), output: Output { failure: None }, result: None };
-    let prepared = signals::open(event_loop).and_then(|()| prepare(&mut app, &mut event_loop.cx(), resolver));
-    let ran = prepared.and_then(|()| signals::run(event_loop, &mut app, |app| &mut app.signals));
-    if let Err(error) = ran {
+    if let Err(error) = run_loop(&mut app, resolver) {
         give_up(PROGRAM, error);
     }
-    let flushed = io::stdout().flush();
+    if let Some(error) = app.output.failure.or_else(|| io::stdout().flush().err()) {
+        give_up(PROGRAM, format_args!("cannot write the body: {error}"));
+    }
     match app.result {
-        Some(Ok(OK)) if flushed.is_ok() => {}
-        Some(Ok(OK) | Err(Fault::Unwanted)) => {
-            let failure = flushed.err().or(app.output.failure).map(|error| error.to_string()).unwrap_or_default();
-            give_up(PROGRAM, format_args!("cannot write the body: {failure}"))
-        }
+        Some(Ok(OK)) => {}
         Some(Ok(status)) => give_up(PROGRAM, format_args!("{text}: the server's status is {status}")),
         Some(Err(Fault::Link(error))) => give_up(PROGRAM, format_args!("{text}: {}: {error}", app.get.stage())),
         Some(Err(fault)) => give_up(PROGRAM, format_args!("{text}: {fault}")),
-        None => {
-            complain(PROGRAM, format_args!("{text}: interrupted"));
-            exit(1);
-        }
+        None => give_up(PROGRAM, format_args!("{text}: interrupted")),
     }
 }
 
-fn prepare(app: &mut App<'_>, cx: &mut Cx<'_, Linux<'static>>, resolver: Option<SocketAddr>) -> Result<(), Error> {
+/// Runs the loop until the request has ended or a signal comes.
+fn run_loop(app: &mut App<'_>, resolver: Option<SocketAddr>) -> Result<(), Error> {
+    let event_loop = LOOP.take();
+    signals::open(event_loop)?;
+    let mut cx = event_loop.cx();
     if let Some(resolver) = resolver {
         cx.set_name_servers(&[resolver])?;
     }
-    app.signals.install(cx)
+    app.signals.install(&mut cx)?;
+    signals::run(event_loop, app, |app| &mut app.signals)
 }

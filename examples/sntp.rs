@@ -85,25 +85,26 @@ fn main() {
 
 /// Asks, and ends the process if there is no answer that tells the time.
 fn run(server: &str, client: Client<'_>, resolver: Option<SocketAddr>) {
-    let event_loop = LOOP.take();
     let mut app = App { signals: Signals::new(), client, result: None };
-    let prepared = signals::open(event_loop).and_then(|()| prepare(&mut app, &mut event_loop.cx(), resolver));
-    let ran = prepared.and_then(|()| signals::run(event_loop, &mut app, |app| &mut app.signals));
-    if let Err(error) = ran {
-        give_up(PROGRAM, error);
-    }
+    let now = run_loop(&mut app, resolver).unwrap_or_else(|error| give_up(PROGRAM, error));
     match app.result {
-        Some(Ok(sample)) => print(&sample, event_loop.cx().now(), system_time()),
+        Some(Ok(sample)) => print(&sample, now, system_time()),
         Some(Err(fault)) => give_up(PROGRAM, format_args!("{server}: {fault}")),
         None => give_up(PROGRAM, format_args!("{server}: interrupted")),
     }
 }
 
-fn prepare(app: &mut App<'_>, cx: &mut Cx<'_, Linux<'static>>, resolver: Option<SocketAddr>) -> Result<(), Error> {
+/// Runs the loop until the client has ended or a signal comes, and gives the time at its end.
+fn run_loop(app: &mut App<'_>, resolver: Option<SocketAddr>) -> Result<Instant, Error> {
+    let event_loop = LOOP.take();
+    signals::open(event_loop)?;
+    let mut cx = event_loop.cx();
     if let Some(resolver) = resolver {
         cx.set_name_servers(&[resolver])?;
     }
-    app.signals.install(cx)
+    app.signals.install(&mut cx)?;
+    signals::run(event_loop, app, |app| &mut app.signals)?;
+    Ok(event_loop.cx().now())
 }
 
 /// What this machine's clock shows.

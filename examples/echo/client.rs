@@ -1,4 +1,4 @@
-//! `echo client`: over TCP and over UDP.
+//! The clients, over TCP and over UDP.
 
 use std::io::Write;
 use std::process::exit;
@@ -7,6 +7,7 @@ use ptk_core::prelude::*;
 use ptk_examples::echo::client::{Plan, TcpClient, Totals, UdpClient};
 use ptk_linux::Linux;
 
+use crate::PROGRAM;
 use crate::arguments::give_up;
 use crate::signals::{self, Signals};
 
@@ -34,26 +35,29 @@ ptk_core::event_loop! {
     id: 0, tasks: 2, sockets: 1, events: signals::SOURCES
 }
 
-/// Sends what the plan says, and ends the process if not all that came back was right.
+/// Sends what the plan says, and ends the process if nothing came back, or something wrong.
 pub(crate) fn run(plan: Plan, is_udp: bool) {
-    let ran = if is_udp { chase(UdpClient::new(plan)) } else { chase(TcpClient::new(plan)) };
+    let ran = if is_udp { run_client(UdpClient::new(plan)) } else { run_client(TcpClient::new(plan)) };
     let server = plan.server;
     match ran {
         Ok(Some(totals)) => {
             print(&totals);
             if totals.received == 0 && totals.wrong == 0 {
-                give_up("echo", format_args!("{server}: nothing has come back"));
+                give_up(PROGRAM, format_args!("{server}: nothing has come back"));
             }
             if !totals.is_good() {
                 exit(1);
             }
         }
-        Ok(None) => give_up("echo", format_args!("{server}: interrupted")),
-        Err(error) => give_up("echo", format_args!("{server}: {error}")),
+        Ok(None) => give_up(PROGRAM, format_args!("{server}: interrupted")),
+        Err(error) => give_up(PROGRAM, format_args!("{server}: {error}")),
     }
 }
 
-fn chase(client: impl Protothread<Linux<'static>, Output = Result<Totals, Error>>) -> Result<Option<Totals>, Error> {
+/// Runs a client to its end; `None` if a signal came first.
+fn run_client(
+    client: impl Protothread<Linux<'static>, Output = Result<Totals, Error>>,
+) -> Result<Option<Totals>, Error> {
     let event_loop = LOOP.take();
     let mut app = App { signals: Signals::new(), client, totals: None };
     signals::open(event_loop)?;

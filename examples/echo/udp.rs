@@ -1,10 +1,10 @@
-//! `echo --udp`: the server over UDP.
+//! The server over UDP.
 
 use std::io::Write;
 use std::net::SocketAddr;
 
 use ptk_core::prelude::*;
-use ptk_examples::echo::server::{Counts, Server};
+use ptk_examples::echo::udp_server::{Counts, UdpServer};
 use ptk_linux::Linux;
 
 use crate::signals::{self, Signals};
@@ -12,7 +12,7 @@ use crate::signals::{self, Signals};
 #[derive(TaskSet)]
 struct App {
     signals: Signals,
-    server: Server,
+    server: UdpServer,
     #[task(shared)]
     counts: Counts,
 }
@@ -22,10 +22,10 @@ ptk_core::event_loop! {
     id: 0, tasks: 2, sockets: 1, events: signals::SOURCES
 }
 
-/// Serves until a signal comes.
+/// Serves until a signal comes, and says how much.
 pub(crate) fn serve(address: SocketAddr) -> Result<(), Error> {
     let event_loop = LOOP.take();
-    let mut app = App { signals: Signals::new(), server: Server::new(), counts: Counts::default() };
+    let mut app = App { signals: Signals::new(), server: UdpServer::new(), counts: Counts::default() };
     signals::open(event_loop)?;
     let mut cx = event_loop.cx();
     app.signals.install(&mut cx)?;

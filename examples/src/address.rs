@@ -73,6 +73,15 @@ fn port(text: &str, default: u16) -> Result<u16, NoAddress> {
     digits.and_then(|digits| digits.parse().ok()).filter(|port| *port != 0).ok_or(NoAddress::Port)
 }
 
+/// Any address of the family of `peer`, and any port: where a socket is bound that talks to it.
+pub const fn any_for(peer: SocketAddr) -> SocketAddr {
+    let any = match peer {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    SocketAddr::new(any, 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,53 +4,52 @@
 //! out of order.
 
 use core::fmt::{self, Write};
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use core::net::{SocketAddr, SocketAddrV6};
 use core::ops::ControlFlow;
 
 use ptk_core::prelude::*;
 use ptk_core::{Descriptor, Interface, Reuse};
 
+use crate::address;
+
 /// The longest line, in bytes. A longer one is sent in several; a longer datagram is cut.
 pub const MAX_LINE: usize = 1024;
 
-/// Who hears what the others say.
-pub trait Audience {
-    /// Somebody else has said this; `is_cut` if it was longer than [`MAX_LINE`]. To break is to listen no more.
-    fn hear(&mut self, from: SocketAddr, line: &[u8], is_cut: bool) -> ControlFlow<()>;
+/// Who takes what the others send.
+pub trait Output {
+    /// Somebody else has sent this line; `is_cut` if it was longer than [`MAX_LINE`]. To break is to receive no more.
+    fn line(&mut self, from: SocketAddr, line: &[u8], is_cut: bool) -> ControlFlow<()>;
 }
 
 /// The sockets of one participant. Several on one machine may have the group's port, which says nothing of who sends: so
-/// what is sent goes out of a socket of its own, whose address is the sender's name.
+/// what is sent goes out of a socket of its own, whose address is the participant's name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Seat {
+pub struct Sockets {
     /// A member of the group.
-    pub ears: UdpSocket,
+    pub receiving: UdpSocket,
     /// Connected to the group.
-    pub mouth: UdpSocket,
+    pub sending: UdpSocket,
 }
 
-impl Seat {
+impl Sockets {
     /// Joins `group` on `interface`.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] if `group` is no multicast address, or if it is one of IPv6 for the local link and no
     /// interface is named by its number; whatever else the platform says.
-    pub fn take<P: Platform>(cx: &mut Cx<'_, P>, group: SocketAddr, interface: Interface) -> Result<Seat, Error> {
+    pub fn open<P: Platform>(cx: &mut Cx<'_, P>, group: SocketAddr, interface: Interface) -> Result<Self, Error> {
         let group = on_interface(group, interface);
         let options = Options { reuse: Reuse::Address, ..Options::DEFAULT };
-        let ears = cx.udp_socket_with(group, &options)?;
-        cx.join_multicast(ears, group.ip(), interface)?;
-        let mouth = cx.udp_socket(match group {
-            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-        })?;
+        let receiving = cx.udp_socket_with(group, &options)?;
+        cx.join_multicast(receiving, group.ip(), interface)?;
+        let sending = cx.udp_socket(address::any_for(group))?;
         if interface != Interface::Any {
-            cx.set_multicast_interface(mouth, interface)?;
+            cx.set_multicast_interface(sending, interface)?;
         }
-        cx.set_multicast_loopback(mouth, true)?;
-        cx.connect_udp(mouth, group)?;
-        Ok(Seat { ears, mouth })
+        cx.set_multicast_loopback(sending, true)?;
+        cx.connect_udp(sending, group)?;
+        Ok(Sockets { receiving, sending })
     }
 }
 
@@ -64,9 +63,9 @@ fn on_interface(group: SocketAddr, interface: Interface) -> SocketAddr {
     }
 }
 
-/// Sends each line of its input to the group. Ends a while after the input has, so that what others answer is still heard.
+/// Sends each line of its input to the group. Ends a while after the input has, so that what others answer is still received.
 #[derive(Clone, Hash, Debug)]
-pub struct Speaker {
+pub struct Sender {
     pt: PtTimed,
     input: Descriptor,
     socket: UdpSocket,
@@ -83,10 +82,10 @@ struct Message {
     end: usize,
 }
 
-impl Speaker {
-    /// Nothing to read from and nobody to speak to: see [`open`](Self::open).
+impl Sender {
+    /// Nothing to read from and nobody to send to: see [`open`](Self::open).
     pub const fn new(linger: Duration) -> Self {
-        Speaker {
+        Sender {
             pt: PtTimed::new(),
             input: Descriptor::NONE,
             socket: UdpSocket::NONE,
@@ -129,7 +128,7 @@ impl Speaker {
     }
 }
 
-impl<P: Platform, S: ?Sized> Protothread<P, S> for Speaker {
+impl<P: Platform, S: ?Sized> Protothread<P, S> for Sender {
     type Output = Result<(), Error>;
 
     #[protothread]
@@ -156,22 +155,22 @@ fn whole_characters(bytes: &[u8]) -> usize {
     }
 }
 
-/// Hears what the group says, but for what comes from `own`.
+/// Receives what the group is sent, but for what comes from `own`.
 #[derive(Clone, Hash, Debug)]
-pub struct Hearer {
+pub struct Receiver {
     pt: Pt,
     socket: UdpSocket,
     own: Option<SocketAddr>,
     line: Buffer<MAX_LINE>,
 }
 
-impl Hearer {
-    /// Nothing to hear from: see [`open`](Self::open).
+impl Receiver {
+    /// Nothing to receive from: see [`open`](Self::open).
     pub const fn new() -> Self {
-        Hearer { pt: Pt::new(), socket: UdpSocket::NONE, own: None, line: Buffer::new() }
+        Receiver { pt: Pt::new(), socket: UdpSocket::NONE, own: None, line: Buffer::new() }
     }
 
-    /// Hears what comes to `socket`, except from the address `own`.
+    /// Receives what comes to `socket`, except from the address `own`.
     pub const fn open(&mut self, socket: UdpSocket, own: SocketAddr) {
         self.socket = socket;
         self.own = Some(own);
@@ -183,24 +182,24 @@ impl Hearer {
     }
 }
 
-impl Default for Hearer {
+impl Default for Receiver {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<P: Platform, S: Audience> Protothread<P, S> for Hearer {
+impl<P: Platform, S: Output> Protothread<P, S> for Receiver {
     type Output = Result<(), Error>;
 
     #[protothread]
-    fn run(&mut self, cx: &mut Cx<'_, P>, audience: &mut S) -> Result<(), Error> {
+    fn run(&mut self, cx: &mut Cx<'_, P>, output: &mut S) -> Result<(), Error> {
         loop {
             self.line.clear();
             let datagram = wait!(cx.recv_from(self.socket, &mut self.line))?;
             if self.is_own(datagram.from) {
                 continue;
             }
-            if audience.hear(datagram.from, self.line.readable(), datagram.truncated).is_break() {
+            if output.line(datagram.from, self.line.readable(), datagram.truncated).is_break() {
                 return Ok(());
             }
         }
@@ -240,21 +239,21 @@ mod tests {
     use super::*;
     use std::string::ToString;
 
-    fn speaker(line: &[u8]) -> Speaker {
-        let mut speaker = Speaker::new(Duration::ZERO);
-        speaker.line.put_slice(line).unwrap();
-        speaker
+    fn sender(line: &[u8]) -> Sender {
+        let mut sender = Sender::new(Duration::ZERO);
+        sender.line.put_slice(line).unwrap();
+        sender
     }
 
     #[test]
     fn a_line_is_sent_without_its_end() {
         for (line, message) in [("hello\n", "hello"), ("hello\r\n", "hello"), ("\n", ""), ("\r\n", ""), ("a\r", "a\r")]
         {
-            let mut speaker = speaker(line.as_bytes());
+            let mut sender = sender(line.as_bytes());
             let read = if line.ends_with('\n') { Ok(line.len()) } else { Err(Error::UnexpectedEnd) };
-            speaker.take(read).unwrap();
-            assert_eq!(speaker.message(), message.as_bytes());
-            assert_eq!(speaker.message.length + speaker.message.end, line.len());
+            sender.take(read).unwrap();
+            assert_eq!(sender.message(), message.as_bytes());
+            assert_eq!(sender.message.length + sender.message.end, line.len());
         }
     }
 
@@ -262,10 +261,10 @@ mod tests {
     fn a_line_that_is_too_long_is_cut_between_characters() {
         for (front, length) in [("", MAX_LINE), ("x", MAX_LINE - 1)] {
             let line = std::format!("{front}{}", "ä".repeat(MAX_LINE));
-            let mut speaker = speaker(&line.as_bytes()[..MAX_LINE + 1]);
-            speaker.take(Err(Error::BufferFull)).unwrap();
-            assert_eq!(speaker.message().len(), length);
-            assert!(!speaker.has_ended);
+            let mut sender = sender(&line.as_bytes()[..MAX_LINE + 1]);
+            sender.take(Err(Error::BufferFull)).unwrap();
+            assert_eq!(sender.message().len(), length);
+            assert!(!sender.has_ended);
         }
         assert_eq!(whole_characters(&[0xFF; 8]), 8, "what is not UTF-8 is cut anywhere");
         assert_eq!(whole_characters(&[0xC3]), 1, "but never to nothing");

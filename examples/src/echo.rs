@@ -2,4 +2,4 @@
 
 pub mod client;
 pub mod message;
-pub mod server;
+pub mod udp_server;

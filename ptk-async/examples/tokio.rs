@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::pin::pin;
 
 use embedded_io_async::{Read as _, Write as _};
-use ptk_async::{AsyncTask, Bridge, Sleeper, drive};
+use ptk_async::{AsyncTask, Bridge, LinuxSleeper, drive};
 use ptk_core::prelude::*;
 use ptk_linux::Linux;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,7 +22,7 @@ struct Watch(AsyncFd<OwnedFd>);
 impl Watch {
     fn new(linux: &Linux<'_>) -> Result<Self, Box<dyn StdError>> {
         let copy = linux.as_fd()?.try_clone_to_owned()?;
-        // SAFETY: it owns its descriptor, which is open until it is dropped.
+        // SAFETY: an `OwnedFd` is one descriptor for all its life, and open until it is dropped.
         let watched = unsafe { AsyncFd::register_with_interest(copy, Interest::READABLE) };
         Ok(Watch(watched.map_err(|failed| failed.into_parts().1)?))
     }
@@ -35,19 +35,6 @@ impl Watch {
             match poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
                 Ok(0) => guard.clear_ready(),
                 _ => return Ok(()),
-            }
-        }
-    }
-}
-
-impl Sleeper<Linux<'_>> for Watch {
-    async fn sleep(&mut self, linux: &mut Linux<'_>, deadline: Option<Instant>) -> Result<(), Error> {
-        match linux.prepare_to_sleep(deadline)? {
-            true => self.readable().await,
-            // It is time for the next turn; the other tasks of tokio first.
-            false => {
-                tokio::task::yield_now().await;
-                Ok(())
             }
         }
     }
@@ -123,8 +110,9 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let asker = Asker { pt: PtTimed::new(), server, socket: TcpSocket::NONE, buffer: Buffer::new() };
     let mut app = App { asker, future: AsyncTask::new(&bridge, future) };
 
-    let mut watch = Watch::new(event_loop.platform())?;
-    let (driven, served) = tokio::join!(drive(&mut event_loop, &mut app, &mut watch), serve(listener));
+    let watch = Watch::new(event_loop.platform())?;
+    let mut sleeper = LinuxSleeper::new(async || watch.readable().await);
+    let (driven, served) = tokio::join!(drive(&mut event_loop, &mut app, &mut sleeper), serve(listener));
     driven?;
     served?;
     Ok(())

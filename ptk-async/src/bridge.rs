@@ -12,7 +12,7 @@ use crate::raw::Loan;
 use crate::stream::{Listener, StreamIo, TcpConnection};
 
 /// What a future and its [`AsyncTask`](crate::AsyncTask) share: the operations in the future reach the loop through it,
-/// while the task polls them. One serves all tasks of a loop. Sixteen bytes.
+/// while the task polls them. One serves all tasks of a loop. At most sixteen bytes.
 ///
 /// Polled by somebody else, every operation fails with [`Error::NotSupported`]. A bridge, and with it every future that
 /// uses one, stays in its thread:

@@ -2,12 +2,12 @@
 
 use core::fmt;
 use core::net::SocketAddr;
-use core::task::Poll;
 
 use embedded_nal_async::{ConnectedUdp, UdpStack, UnconnectedUdp};
 use ptk_core::{Cx, Datagram, Error, Platform, UdpSocket};
 
 use crate::bridge::Bridge;
+use crate::operation::retry;
 
 /// A UDP socket, bound, and connected to a peer or not. Dropped inside the poll of a task it closes; see
 /// [`StreamIo`](crate::StreamIo), also for what cancelling means.
@@ -51,18 +51,7 @@ impl<'b, P: Platform> UdpIo<'b, P> {
     /// As [`Cx::try_recv_from`] and [`Bridge::wait`].
     pub async fn recv_from(&self, buffer: &mut [u8]) -> Result<Datagram, Error> {
         let handle = self.handle;
-        let receive = |cx: &mut Cx<'_, P>| loop {
-            match cx.try_recv_from(handle, buffer) {
-                Err(Error::WouldBlock) => {}
-                received => return Poll::Ready(received),
-            }
-            match cx.readable(handle) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                // Ends at the latest with the budget of the resume.
-                Poll::Ready(Ok(())) => {}
-            }
-        };
+        let receive = |cx: &mut Cx<'_, P>| retry(cx, |cx| cx.try_recv_from(handle, buffer), |cx| cx.readable(handle));
         self.bridge.wait(receive).await
     }
 
@@ -91,11 +80,10 @@ impl<'b, P: Platform> UdpIo<'b, P> {
         if !is_port || local.is_ipv4() != bound.is_ipv4() {
             return Err(Error::InvalidArgument);
         }
-        match local.ip().is_unspecified() || local.ip() == bound.ip() {
-            true => Ok(()),
-            false if bound.ip().is_unspecified() => Err(Error::NotSupported),
-            false => Err(Error::InvalidArgument),
+        if local.ip().is_unspecified() || local.ip() == bound.ip() {
+            return Ok(());
         }
+        Err(if bound.ip().is_unspecified() { Error::NotSupported } else { Error::InvalidArgument })
     }
 }
 

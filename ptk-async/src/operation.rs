@@ -1,13 +1,28 @@
 //! Futures of the operations of a context, and of protothreads.
 
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use ptk_core::__rt::{Context as _, Control, Scope};
 use ptk_core::{Cx, Error, Platform, Task};
 
 use crate::bridge::Bridge;
 use crate::frame::Frame;
+
+/// Repeats `attempt` for as long as it would block and `is_ready` is ready: at the latest until the budget of the resume is
+/// used up.
+pub(crate) fn retry<P: Platform, T>(
+    cx: &mut Cx<'_, P>,
+    mut attempt: impl FnMut(&mut Cx<'_, P>) -> Result<T, Error>,
+    mut is_ready: impl FnMut(&mut Cx<'_, P>) -> Poll<Result<(), Error>>,
+) -> Poll<Result<T, Error>> {
+    loop {
+        match attempt(cx) {
+            Err(Error::WouldBlock) => ready!(is_ready(cx))?,
+            result => return Poll::Ready(result),
+        }
+    }
+}
 
 /// Waits for an operation that opens nothing before it is ready.
 pub(crate) struct Wait<'b, P: Platform, F> {
@@ -99,11 +114,14 @@ impl Started {
     /// Passes what was opened on, or closes it.
     fn end<P: Platform>(self, frame: &mut Frame<'_, '_, P>, failed: bool) {
         frame.taken.set(frame.taken.get() & !(1 << self.ordinal));
-        match self.scope == self.outer {
-            // So deep inside that no scope is left: what it opened belongs to the one around.
-            true => {}
-            false if failed => frame.cx.close_scope(self.scope),
-            false => frame.cx.merge_scope(self.scope, self.outer),
+        // So deep inside that no scope is left: what it opened belongs to the one around.
+        if self.scope == self.outer {
+            return;
+        }
+        if failed {
+            frame.cx.close_scope(self.scope);
+        } else {
+            frame.cx.merge_scope(self.scope, self.outer);
         }
     }
 }

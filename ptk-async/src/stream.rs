@@ -9,6 +9,7 @@ use embedded_io_async::{ErrorType, Read, ReadReady, Write, WriteReady};
 use ptk_core::{Cx, Descriptor, Error, Half, Platform, Stream, TcpListener, TcpSocket};
 
 use crate::bridge::Bridge;
+use crate::operation::retry;
 
 /// A TCP connection: see [`StreamIo`].
 pub type TcpConnection<'b, P> = StreamIo<'b, P, TcpSocket>;
@@ -75,35 +76,6 @@ impl<'b, P: Platform, H: Stream> StreamIo<'b, P, H> {
     /// As [`Cx::adopt`] and [`Bridge::with`].
     pub fn adopt(&self) -> Result<(), Error> {
         self.bridge.with(|cx| cx.adopt(self.handle))?
-    }
-
-    fn read_now(&self, cx: &mut Cx<'_, P>, buffer: &mut [u8]) -> Poll<Result<usize, Error>> {
-        loop {
-            match cx.try_recv(self.handle, buffer) {
-                Err(Error::WouldBlock) => {}
-                received => return Poll::Ready(received),
-            }
-            match cx.readable(self.handle) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                // Ends at the latest with the budget of the resume.
-                Poll::Ready(Ok(())) => {}
-            }
-        }
-    }
-
-    fn write_now(&self, cx: &mut Cx<'_, P>, data: &[u8]) -> Poll<Result<usize, Error>> {
-        loop {
-            match cx.try_send(self.handle, data) {
-                Err(Error::WouldBlock) => {}
-                sent => return Poll::Ready(sent),
-            }
-            match cx.writable(self.handle) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(())) => {}
-            }
-        }
     }
 
     /// Whether an operation is ready, which waits for nothing.
@@ -192,13 +164,15 @@ impl<P: Platform, H: Stream> ErrorType for &StreamIo<'_, P, H> {
 
 impl<P: Platform, H: Stream> Read for &StreamIo<'_, P, H> {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        self.bridge.wait(|cx| self.read_now(cx, buffer)).await
+        let handle = self.handle;
+        self.bridge.wait(|cx| retry(cx, |cx| cx.try_recv(handle, buffer), |cx| cx.readable(handle))).await
     }
 }
 
 impl<P: Platform, H: Stream> Write for &StreamIo<'_, P, H> {
     async fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
-        self.bridge.wait(|cx| self.write_now(cx, data)).await
+        let handle = self.handle;
+        self.bridge.wait(|cx| retry(cx, |cx| cx.try_send(handle, data), |cx| cx.writable(handle))).await
     }
 
     async fn flush(&mut self) -> Result<(), Error> {

@@ -41,7 +41,7 @@ use crate::task_waker::TaskWaker;
 ///
 /// # Costs
 ///
-/// 48 bytes on a 64-bit machine, and the future itself; with a [`TaskWaker`] one event source, and one wait node as soon
+/// At most 48 bytes on a 64-bit machine, and the future itself; with a [`TaskWaker`] one event source, and one wait node as soon
 /// as somebody has kept a waker. A resume costs no more than a protothread's, but for a few words that are written.
 ///
 /// A future is not `Clone`, not `Hash` and not `Debug`: a world with one in it cannot be copied, compared or explored

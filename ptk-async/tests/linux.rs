@@ -77,7 +77,7 @@ fn a_waker_outlives_its_loop() {
 /// What a loop's sleeps are in tokio: it remembers that the descriptor was readable until it is told otherwise.
 fn tokio_sleeper(linux: &Linux<'_>) -> LinuxSleeper<impl AsyncFnMut() -> Result<(), Error> + use<>> {
     let copy: OwnedFd = linux.as_fd().unwrap().try_clone_to_owned().unwrap();
-    // SAFETY: it owns its descriptor, which is open until it is dropped.
+    // SAFETY: an `OwnedFd` is one descriptor for all its life, and open until it is dropped.
     let watched = unsafe { AsyncFd::register_with_interest(copy, Interest::READABLE) }.unwrap();
     LinuxSleeper::new(async move || {
         loop {

@@ -38,6 +38,7 @@
 mod addresses;
 mod cache;
 mod lookup;
+#[doc(hidden)] // public for fuzzing alone
 pub mod message;
 mod name;
 mod resolve;

@@ -1,4 +1,5 @@
-//! One error type, with the stable codes of the C toolkit that PTK replaces.
+//! One error type with stable codes. The first fifteen are those of PTK's predecessor, a toolkit in C of the same name, so
+//! that what records or compares them goes on working.
 
 use core::fmt;
 
@@ -76,7 +77,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// The stable number: 0 is success, which is not an error; -1 to -15 are those of the C toolkit.
+    /// The stable number: 0 is success, which is not an error; -1 to -15 are those of PTK's
+    /// predecessor in C.
     pub const fn code(self) -> i32 {
         match self {
             Error::InvalidHandle => -1,

@@ -114,6 +114,16 @@ impl<P: Platform> Cx<'_, P> {
     }
 }
 
+/// Has `put` append a frame to `out`, which begins at the length that it is given; takes it back if that fails.
+fn put_whole(out: &mut Buf, put: impl FnOnce(&mut Buf, usize) -> Result<(), Error>) -> Result<(), Error> {
+    let start = out.len();
+    let result = put(out, start);
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
 /// The length of the whole frame at the buffer's front. An error if it can never be there.
 fn next_frame(buffer: &Buf, framing: &impl Framing) -> Result<Option<usize>, Error> {
     match framing.length(buffer.readable())? {

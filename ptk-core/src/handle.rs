@@ -61,7 +61,6 @@ pub const MAX_SLOTS: usize = 1 << 20;
 /// A handle is only a name: whether it is still valid is for its loop to say
 /// ([`EventLoop::is_valid`](crate::EventLoop::is_valid)).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Handle(NonZeroU64);
 
 const _: () = assert!(size_of::<Option<Handle>>() == 8);
@@ -143,6 +142,13 @@ impl fmt::Display for Handle {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl defmt::Format for Handle {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{} {}.{}#{}", self.kind(), self.loop_id(), self.index(), self.generation());
+    }
+}
+
 /// A handle whose kind is part of its type.
 ///
 /// Sealed: the kinds are those of [`Kind`].
@@ -168,7 +174,6 @@ macro_rules! typed_handles {
         /// Eight bytes; zero bits are [`NONE`](Self::NONE), which every call refuses with
         /// [`InvalidHandle`](crate::Error::InvalidHandle).
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         pub struct $name(Option<Handle>);
 
         impl $name {
@@ -202,6 +207,16 @@ macro_rules! typed_handles {
                 match self.0 {
                     Some(handle) => fmt::Display::fmt(&handle, f),
                     None => f.write_str(concat!(stringify!($name), " none")),
+                }
+            }
+        }
+
+        #[cfg(feature = "defmt")]
+        impl defmt::Format for $name {
+            fn format(&self, f: defmt::Formatter<'_>) {
+                match self.0 {
+                    Some(handle) => defmt::write!(f, "{}", handle),
+                    None => defmt::write!(f, "{} none", Kind::$name),
                 }
             }
         }

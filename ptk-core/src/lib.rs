@@ -52,9 +52,9 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Handle`], [`table`] | names that are never valid twice, and the tables that they name slots of |
+//! | [`Handle`] | names that are never valid twice |
 //! | [`Error`] | one error type with stable codes |
-//! | [`Instant`], [`Duration`], [`deadlines`] | time, and the queue of what is due |
+//! | [`Instant`], [`Duration`] | time |
 //! | [`EventPort`] | raising events from threads, signal handlers and interrupts |
 //! | [`Buffer`], [`framing`] | bytes between two positions, and messages in a stream of them |
 //! | [`sync`] | locks, permits, signals and channels between tasks |
@@ -64,8 +64,9 @@
 //!
 //! # Features
 //!
-//! `dns`: names of hosts, `Cx::resolve` and `Cx::connect_to`. `defmt`: `Format` for the public types. `log`, `defmt-log`: log sites through that facade. `wait-nodes-4`,
-//! `wait-nodes-8`: what a task can wait for at once, instead of two. All are additive.
+//! `dns`: names of hosts, `Cx::resolve` and `Cx::connect_to`. `defmt`: `Format` for the public types. `log`, `defmt-log`:
+//! log sites through that facade. `wait-nodes-4`, `wait-nodes-8`: what a task can wait for at once, instead of two. All are
+//! additive.
 //!
 //! # Log
 //!
@@ -96,6 +97,7 @@ pub mod __rt;
 mod blocking;
 mod buffer;
 mod cx;
+#[doc(hidden)]
 pub mod deadlines;
 #[cfg(feature = "dns")]
 pub mod dns;
@@ -117,6 +119,7 @@ mod socket;
 mod source;
 mod state;
 pub mod sync;
+#[doc(hidden)]
 pub mod table;
 mod task;
 mod task_set;

@@ -27,8 +27,8 @@
 //! # Ok::<(), ptk_core::Error>(())
 //! ```
 //!
-//! A backend's own calls, which take a `Cx` of that very backend, are not those of a platform around it;
-//! `cx.platform().inner_mut()` reaches it.
+//! What a backend offers beside the contract is out of reach where it takes a `Cx` of that very backend, as the functions
+//! of `ptk_linux::unix` do; its own methods are called through `cx.platform().inner_mut()`.
 //!
 //! # Writing one
 //!

@@ -51,7 +51,7 @@
 //! Tasks wait for a primitive by a number that it gets from the loop when first one has to. So a primitive belongs to one
 //! loop from then on, and a clone of it is the same primitive in the clone of the loop. Two clones in one loop, or one
 //! that is replaced while tasks wait for it, take each other's wakeups or leave their waiters waiting: do not. A loop
-//! gives out 2^26 numbers before it begins again.
+//! gives out 2^26 - 1 numbers before it begins again.
 //!
 //! # Cost
 //!

@@ -7,8 +7,8 @@ use rustix::io::Errno;
 /// The meaning of every number that the calls of this crate are documented to give: `socket`, `bind`, `listen`,
 /// `accept4`, `connect`, `send`, `recv`, `shutdown`, `close`, `recvfrom`, `sendto`, `setsockopt`, `getsockopt`,
 /// `getsockname`, `getpeername` (section 2, and `tcp(7)`, `udp(7)`, `ip(7)`, `ipv6(7)`, `unix(7)`), `getrandom`, `ioctl`
-/// (`netdevice(7)`), `epoll_create1`, `epoll_ctl`, `epoll_wait`, `timerfd_create`,
-/// `timerfd_settime`, `eventfd`, `read` and `write`. Anything else is [`Error::Network`].
+/// (`netdevice(7)`), `epoll_create1`, `epoll_ctl`, `epoll_wait`, `timerfd_create`, `timerfd_settime`, `eventfd`, `read`
+/// and `write`. Anything else is [`Error::Network`].
 #[cold]
 pub(crate) fn error(errno: Errno) -> Error {
     match errno {

@@ -247,10 +247,8 @@ impl<'p> Linux<'p> {
             Some(fd) => descriptor::receive(fd, buffer),
             None => socket::receive(socket.fd()?, buffer, RecvFlags::empty()),
         };
-        match received {
-            Ok(count) => Ok(Received { count, rest: Rest::MaybeMore }),
-            Err(errno) => Err(self.fail_unless_again(errno)),
-        }
+        let count = received.map_err(|errno| self.fail_unless_again(errno))?;
+        Ok(Received { count, rest: Rest::MaybeMore })
     }
 
     /// Sends through what is no TCP socket.
@@ -271,6 +269,7 @@ impl<'p> Linux<'p> {
     }
 
     /// "Not now" is no failure.
+    #[inline]
     fn fail_unless_again(&mut self, errno: Errno) -> Error {
         match errno {
             Errno::AGAIN => Error::WouldBlock,
@@ -398,21 +397,15 @@ impl Platform for Linux<'_> {
     #[inline]
     fn receive(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<Received, Error> {
         let Some(fd) = socket.as_stream() else { return self.receive_record(socket, buffer) };
-        match socket::receive(fd, buffer, RecvFlags::empty()) {
-            Ok(count) => Ok(Received { count, rest: self.rest(count, buffer.len()) }),
-            Err(Errno::AGAIN) => Err(Error::WouldBlock),
-            Err(errno) => Err(self.fail(errno)),
-        }
+        let received = socket::receive(fd, buffer, RecvFlags::empty());
+        let count = received.map_err(|errno| self.fail_unless_again(errno))?;
+        Ok(Received { count, rest: self.rest(count, buffer.len()) })
     }
 
     #[inline]
     fn send(&mut self, socket: &mut Socket, data: &[u8]) -> Result<usize, Error> {
         let Some(fd) = socket.as_stream() else { return self.send_record(socket, data) };
-        match socket::send_to_peer(fd, data) {
-            Ok(count) => Ok(count),
-            Err(Errno::AGAIN) => Err(Error::WouldBlock),
-            Err(errno) => Err(self.fail(errno)),
-        }
+        socket::send_to_peer(fd, data).map_err(|errno| self.fail_unless_again(errno))
     }
 
     fn peek(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<usize, Error> {
@@ -431,12 +424,10 @@ impl Platform for Linux<'_> {
 
     #[inline]
     fn receive_from(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<(Datagram, Rest), Error> {
-        match udp::receive(socket.socket_fd()?, buffer) {
-            // Nothing says whether it was the last one: see `Linux`, "Datagrams".
-            Ok(datagram) => Ok((datagram, Rest::MaybeMore)),
-            Err(Errno::AGAIN) => Err(Error::WouldBlock),
-            Err(errno) => Err(self.fail(errno)),
-        }
+        let received = udp::receive(socket.socket_fd()?, buffer);
+        let datagram = received.map_err(|errno| self.fail_unless_again(errno))?;
+        // Nothing says whether it was the last one: see `Linux`, "Datagrams".
+        Ok((datagram, Rest::MaybeMore))
     }
 
     #[inline]

@@ -8,7 +8,9 @@ use ptk_core::{Error, Half};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::sockopt;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, getpeername, getsockname, recv, send};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, bind, getpeername, getsockname, recv, send,
+};
 
 /// Everything is non-blocking and closed in programs that the process becomes.
 pub(crate) const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
@@ -128,6 +130,14 @@ fn again<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
         }
     }
     Err(Errno::INTR)
+}
+
+/// Binds a new socket. An IPv6 address is that and nothing else, whatever `net.ipv6.bindv6only` says (`ipv6(7)`).
+pub(crate) fn bind_to(fd: BorrowedFd<'_>, address: SocketAddr) -> Result<(), Errno> {
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(fd, true)?;
+    }
+    bind(fd, &address)
 }
 
 /// Receives from a socket.

@@ -5,10 +5,10 @@ use core::net::SocketAddr;
 use ptk_core::{Options, Reuse};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{SocketType, accept_with, bind, connect, ipproto, listen, socket_with, sockopt};
+use rustix::net::{SocketType, accept_with, connect, ipproto, listen, socket_with, sockopt};
 
 use crate::settings::configure;
-use crate::socket::{FLAGS, family, local_address, peer_address};
+use crate::socket::{FLAGS, bind_to, family, local_address, peer_address};
 
 /// The backlog of a listener that asks for none; the kernel lowers it to `net.core.somaxconn` (`listen(2)`).
 const BACKLOG: i32 = 4096;
@@ -59,12 +59,8 @@ pub(crate) fn open_listener(address: SocketAddr, options: &Options) -> Result<Ow
     if options.reuse == Reuse::Port {
         sockopt::set_socket_reuseport(&fd, true)?;
     }
-    if address.is_ipv6() {
-        // An IPv6 address is that and nothing else, whatever net.ipv6.bindv6only says (ipv6(7)).
-        sockopt::set_ipv6_v6only(&fd, true)?;
-    }
     configure(fd.as_fd(), options)?;
-    bind(&fd, &address)?;
+    bind_to(fd.as_fd(), address)?;
     listen(&fd, backlog(options))?;
     Ok(fd)
 }
@@ -119,6 +115,8 @@ fn tcp(address: SocketAddr) -> Result<OwnedFd, Errno> {
 #[cfg(test)]
 mod tests {
     use core::net::Ipv6Addr;
+
+    use rustix::net::bind;
 
     use super::*;
 

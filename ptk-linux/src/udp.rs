@@ -10,7 +10,7 @@ use rustix::net::{socket_with, sockopt};
 
 use crate::errno;
 use crate::settings::resize_buffers;
-use crate::socket::{FLAGS, family, local_address, send_to_peer, uninterrupted};
+use crate::socket::{FLAGS, bind_to, family, local_address, send_to_peer, uninterrupted};
 use crate::sys::set_socket_option;
 
 /// Opens a socket at `address`. The kernel chooses ports at random (RFC 6056).
@@ -21,13 +21,9 @@ pub(crate) fn open(address: SocketAddr, options: &Options) -> Result<OwnedFd, Er
         Reuse::Address => sockopt::set_socket_reuseaddr(&fd, true)?,
         Reuse::Port => sockopt::set_socket_reuseport(&fd, true)?,
     }
-    if address.is_ipv6() {
-        // An IPv6 address is that and nothing else, whatever net.ipv6.bindv6only says (ipv6(7)).
-        sockopt::set_ipv6_v6only(&fd, true)?;
-    }
     hear_own_groups_only(fd.as_fd(), address);
     resize_buffers(fd.as_fd(), options)?;
-    bind(&fd, &address)?;
+    bind_to(fd.as_fd(), address)?;
     Ok(fd)
 }
 

@@ -1,10 +1,10 @@
 //! UDP: what arrives, what is lost and flagged, peers, and what the network says.
 
-mod common;
+mod harness;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
-use common::*;
+use harness::*;
 use ptk_core::{Close, Datagram, Error, Handle, Options, Platform, Readiness, Rest, Reuse, SocketOption};
 use ptk_linux::{Linux, Socket};
 

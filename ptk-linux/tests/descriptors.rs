@@ -1,12 +1,12 @@
 //! Descriptors: who holds them, for how long, and who hears of them.
 
-mod common;
+mod harness;
 
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Mutex;
 
-use common::*;
+use harness::*;
 use ptk_core::{Close, Options, Platform, Readiness};
 use ptk_linux::{Linux, Port, Socket};
 

@@ -1,10 +1,10 @@
 //! The platform beneath the core's event loop: the parts together, without a mock.
 
-mod common;
+mod harness;
 
 use std::net::SocketAddr;
 
-use common::PATIENCE;
+use harness::PATIENCE;
 use ptk_core::prelude::*;
 use ptk_linux::{AsRawFd, Linux, Port};
 
@@ -72,7 +72,7 @@ type Loop<'p> = EventLoop<Linux<'p>, { 2 * CLIENTS }, { 2 * CLIENTS + 1 }, 1, 1>
 
 fn app(event_loop: &mut Loop<'_>) -> App {
     let mut cx = event_loop.cx();
-    let listener = cx.listen(common::V4).unwrap();
+    let listener = cx.listen(harness::V4).unwrap();
     let server = cx.local_address(listener).unwrap();
     App {
         servers: core::array::from_fn(|_| Echo { listener, ..Echo::default() }),

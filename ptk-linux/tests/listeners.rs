@@ -1,11 +1,11 @@
 //! Listeners: addresses, the backlog, and what goes wrong in it.
 
-mod common;
+mod harness;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 
-use common::*;
+use harness::*;
 use ptk_core::{Close, Error, Options, Platform, Readiness, Rest, Reuse};
 use ptk_linux::Linux;
 

@@ -1,12 +1,12 @@
 //! What the system knows about names, and randomness.
 
-mod common;
+mod harness;
 
 use std::ffi::CString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use common::*;
+use harness::*;
 use ptk_core::{NameService, Platform};
 use ptk_linux::{Linux, interface_index};
 

@@ -1,10 +1,10 @@
 //! Raising: from other threads, from signal handlers, and how much of it reaches the kernel.
 
-mod common;
+mod harness;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use common::*;
+use harness::*;
 use ptk_core::{Duration, Error, EventSource, Handle, Kind, Platform, TypedHandle, Until};
 use ptk_linux::{Linux, Port};
 

@@ -1,10 +1,10 @@
 //! Settings of open sockets: what they do, and what refuses them.
 
-mod common;
+mod harness;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use common::*;
+use harness::*;
 use ptk_core::{Duration, Error, Interface, Keepalive, Membership, Options, Platform, Readiness, Reuse, SocketOption};
 use ptk_linux::{Linux, Socket, interface_index};
 

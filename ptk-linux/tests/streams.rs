@@ -1,11 +1,11 @@
 //! Connections: making them, their data, and each of their ends.
 
-mod common;
+mod harness;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
-use common::*;
+use harness::*;
 use ptk_core::{Close, Error, Half, Options, Platform, Readiness, Rest, SocketOption, Until};
 use ptk_linux::Linux;
 

@@ -2,7 +2,7 @@
 //!
 //! What must be closed everywhere is tested in a process of its own: the children of other tests hold copies for a while.
 
-mod common;
+mod harness;
 
 use std::io::{Read, Write};
 use std::os::linux::net::SocketAddrExt;
@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 
-use common::{Loop, borrow, event_loop, in_process_of_its_own, turn, until};
+use harness::{Loop, borrow, event_loop, in_process_of_its_own, turn, until};
 use ptk_core::{Duration, Error, Half, Keepalive, Options, TcpSocket};
 use ptk_linux::unix::{self, Name};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};

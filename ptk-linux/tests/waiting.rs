@@ -1,11 +1,11 @@
 //! Waiting: deadlines, signals, and loops inside of other loops.
 
-mod common;
+mod harness;
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::*;
+use harness::*;
 use ptk_core::{Duration, Error, Instant, Platform, Readiness, Until};
 use ptk_linux::{AsRawFd as _, Linux, Port};
 

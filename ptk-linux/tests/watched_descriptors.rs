@@ -2,14 +2,14 @@
 //!
 //! What must be closed everywhere is tested in a process of its own: the children of other tests hold copies for a while.
 
-mod common;
+mod harness;
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::IntoRawFd;
 use std::task::Poll;
 
-use common::{Loop, event_loop, in_process_of_its_own, turn, until};
+use harness::{Loop, event_loop, in_process_of_its_own, turn, until};
 use ptk_core::{Descriptor, Error};
 use ptk_linux::{FromRawFd, OwnedFd, descriptor};
 
@@ -288,7 +288,7 @@ fn a_socket_of_another_kind_keeps_its_records_and_raises_no_signal() {
 fn what_epoll_cannot_watch_is_refused_and_closed() {
     in_process_of_its_own("what_epoll_cannot_watch_is_refused_and_closed", || {
         let mut event_loop = event_loop();
-        let before = common::descriptors();
+        let before = harness::descriptors();
         for path in ["/proc/self/exe", "/"] {
             let regular = owned(File::open(path).unwrap().into_raw_fd());
             assert_eq!(descriptor::watch(&mut event_loop.cx(), regular), Err(Error::NotSupported), "{path}");
@@ -297,7 +297,7 @@ fn what_epoll_cannot_watch_is_refused_and_closed() {
         // SAFETY: a string that ends.
         let path_only = owned(unsafe { libc::open(c"/".as_ptr(), libc::O_PATH) });
         assert_eq!(descriptor::watch(&mut event_loop.cx(), path_only), Err(Error::InvalidHandle));
-        assert_eq!(common::descriptors(), before);
+        assert_eq!(harness::descriptors(), before);
     });
 }
 

@@ -1,8 +1,8 @@
 //! Which datagram sockets may have which address, and who of those that share one hears what.
 
-mod common;
+mod harness;
 
-use common::*;
+use harness::*;
 use ptk_core::{Error, Options, Platform, Reuse};
 use ptk_mock::Mock;
 

@@ -1,8 +1,8 @@
 //! Ends, resets and what they leave behind.
 
-mod common;
+mod harness;
 
-use common::*;
+use harness::*;
 use ptk_core::{Error, Half, Options, Platform, Rest, Until};
 
 #[test]

@@ -1,8 +1,8 @@
 //! How connections begin.
 
-mod common;
+mod harness;
 
-use common::*;
+use harness::*;
 use ptk_core::{Duration, Error, Instant, Options, Platform, Until};
 
 #[test]

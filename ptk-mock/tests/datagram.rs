@@ -1,8 +1,8 @@
 //! Datagrams between sockets of one host.
 
-mod common;
+mod harness;
 
-use common::*;
+use harness::*;
 use ptk_core::{Datagram, Error, Half, Options, Platform, Rest, SocketOption, Until};
 
 #[test]

@@ -1,8 +1,8 @@
 //! Bytes that look random and repeat with their seed.
 
-mod common;
+mod harness;
 
-use common::*;
+use harness::*;
 use ptk_core::Platform;
 use ptk_mock::Mock;
 

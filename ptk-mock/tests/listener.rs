@@ -1,8 +1,8 @@
 //! Binding, backlogs and descriptors.
 
-mod common;
+mod harness;
 
-use common::*;
+use harness::*;
 use ptk_core::{Error, Options, Platform, Reuse, Until};
 use ptk_mock::Mock;
 

@@ -1,10 +1,10 @@
 //! Groups: who joins, who hears.
 
-mod common;
+mod harness;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use common::*;
+use harness::*;
 use ptk_core::{Error, Interface, Membership, Options, Platform, Reuse, SocketOption};
 use ptk_mock::{Mock, Socket};
 

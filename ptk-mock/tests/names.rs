@@ -1,10 +1,10 @@
 //! What a mock knows about names.
 
-mod common;
+mod harness;
 
 use std::net::IpAddr;
 
-use common::*;
+use harness::*;
 use ptk_core::{NameService, Platform};
 use ptk_mock::Mock;
 

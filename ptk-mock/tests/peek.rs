@@ -1,8 +1,8 @@
 //! Looking at what a receive would get.
 
-mod common;
+mod harness;
 
-use common::*;
+use harness::*;
 use ptk_core::{Error, Half, Platform};
 use ptk_mock::{Mock, Socket};
 

@@ -1,8 +1,8 @@
 //! Settings of open sockets.
 
-mod common;
+mod harness;
 
-use common::*;
+use harness::*;
 use ptk_core::{Duration, Error, Interface, Keepalive, Options, Platform, SocketOption};
 
 const KEEPALIVE: Keepalive =

@@ -1,8 +1,8 @@
 //! Bytes, windows and readiness.
 
-mod common;
+mod harness;
 
-use common::*;
+use harness::*;
 use ptk_core::{Error, Half, Options, Platform, Rest, SocketOption, Until};
 
 #[test]

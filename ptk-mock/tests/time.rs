@@ -1,8 +1,8 @@
 //! The clock and `wait`.
 
-mod common;
+mod harness;
 
-use common::*;
+use harness::*;
 use ptk_core::{Duration, Error, Instant, Options, Platform, Until};
 use ptk_mock::Mock;
 

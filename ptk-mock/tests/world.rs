@@ -1,8 +1,8 @@
 //! The world is data: it can be copied, compared and run again.
 
-mod common;
+mod harness;
 
-use common::*;
+use harness::*;
 use ptk_core::{
     Close, Error, EventSource, Half, Handle, Interface, Kind, Membership, Options, Platform, Reuse, SocketOption,
     TypedHandle, Until,

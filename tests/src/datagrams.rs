@@ -295,7 +295,7 @@ pub(crate) fn an_unreachable_peer_does_not_hurt_an_unconnected_socket<B: Backend
             assert_eq!(stage.receive_all(far), [Ok(Letter::new(b"question", near_address))]);
             assert_eq!(stage.receive_all(near), [Ok(Letter::new(b"answer", far_address))]);
         }
-        // Somebody who waits goes on waiting, and gets what he waits for.
+        // Somebody who waits goes on waiting, and is served.
         let mut mailbox = Mailbox::of(near, 1);
         let (mut lost, mut pause) = (Post::to(near, nobody, &["anybody?"]), Pause::of(SILENCE));
         let mut post = Late { pt: Pt::new(), pause: &mut pause, post: Post::to(far, near_address, &["answer"]) };

@@ -33,7 +33,7 @@ pub(crate) fn broadcast_and_multicast_do_what_they_say<B: Backend>() {
     });
 }
 
-/// The datagrams of `count` that somebody waits for.
+/// Waits for a datagram, which must be this one.
 fn expect<B: Backend>(stage: &mut Stage<B>, socket: UdpSocket, expected: &[u8], from: SocketAddr) {
     let mut mailbox = Mailbox::of(socket, 1);
     stage.play(&mut [&mut mailbox]);

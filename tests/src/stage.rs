@@ -5,11 +5,9 @@ use core::task::Poll;
 use std::net::SocketAddr;
 
 use ptk_core::{
-    Cx, DynTask, Error, Event, EventLoop, Handle, Instant, Options, Pt, Suspended, Task, TaskReport, TaskSet,
+    Cx, Duration, DynTask, Error, Event, EventLoop, Handle, Instant, Options, Pt, Suspended, Task, TaskReport, TaskSet,
     TcpListener, TcpSocket, TypedHandle, UdpSocket,
 };
-
-use ptk_core::Duration;
 
 use crate::actors::{Dial, Letter, Take};
 use crate::backend::Backend;

@@ -1,36 +1,13 @@
 //! No heap: a counting allocator sees a loop on Linux from its construction to its drop.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting_allocator;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use counting_allocator::allocations;
 use ptk_core::prelude::*;
 use ptk_core::{Handle, Interface, Keepalive};
 use ptk_linux::{Linux, Port};
-
-thread_local! {
-    /// How often this thread took memory from the heap.
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches a `Cell` that needs no memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller keeps the contract of this very method.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 const ROUNDS: u32 = 200;
 
@@ -341,31 +318,31 @@ fn run_everything() -> Result<(), Error> {
 
 #[test]
 fn a_loop_takes_no_memory_from_the_heap_between_its_construction_and_its_drop() {
-    let before = COUNT.get();
+    let before = allocations();
     let result = run_everything();
-    let count = COUNT.get() - before;
+    let count = allocations() - before;
     assert_eq!((result, count), (Ok(()), 0));
 }
 
 #[test]
 fn datagrams_and_groups_take_no_memory_from_the_heap() {
-    let before = COUNT.get();
+    let before = allocations();
     let result = run_datagrams();
-    let count = COUNT.get() - before;
+    let count = allocations() - before;
     assert_eq!((result, count), (Ok(()), 0));
 }
 
 #[test]
 fn looking_ahead_lines_settings_and_farewells_take_no_memory_from_the_heap() {
-    let before = COUNT.get();
+    let before = allocations();
     let result = run_streams();
-    let count = COUNT.get() - before;
+    let count = allocations() - before;
     assert_eq!((result, count), (Ok(()), 0));
 }
 
 #[test]
 fn the_counting_allocator_counts() {
-    let before = COUNT.get();
+    let before = allocations();
     drop(std::hint::black_box(Box::new(1)));
-    assert_eq!(COUNT.get() - before, 1);
+    assert_eq!(allocations() - before, 1);
 }

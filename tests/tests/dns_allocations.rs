@@ -1,39 +1,15 @@
 //! No heap: a counting allocator sees a loop on Linux look names up, over UDP and TCP, and connect to them.
 
-mod dns_common;
+mod counting_allocator;
+mod dns_messages;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, TcpStream, UdpSocket as StdUdp};
 
-use dns_common::{A, Query, TRUNCATED};
+use counting_allocator::allocations;
+use dns_messages::{A, Query, TRUNCATED};
 use ptk_core::prelude::*;
 use ptk_linux::Linux;
-
-thread_local! {
-    /// How often this thread took memory from the heap.
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches a `Cell` that needs no memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller keeps the contract of this very method.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 /// Resolves a name over UDP and another over TCP, connects to one, and gives one up.
 struct Client {
@@ -122,15 +98,15 @@ fn lookups_take_no_memory_from_the_heap() {
     let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
     std::thread::spawn(move || listener.incoming().flatten().for_each(drop));
-    let before = COUNT.get();
+    let before = allocations();
     let result = look_up(server, port);
-    let count = COUNT.get() - before;
+    let count = allocations() - before;
     assert_eq!((result, count), (Ok(20), 0));
 }
 
 #[test]
 fn the_counting_allocator_counts() {
-    let before = COUNT.get();
+    let before = allocations();
     drop(std::hint::black_box(Box::new(1)));
-    assert_eq!(COUNT.get() - before, 1);
+    assert_eq!(allocations() - before, 1);
 }

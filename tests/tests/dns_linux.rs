@@ -1,11 +1,11 @@
 //! Names on Linux: a real server over loopback, in a thread.
 
-mod dns_common;
+mod dns_messages;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, TcpStream, UdpSocket as StdUdp};
 
-use dns_common::{Query, Reply, TRUNCATED};
+use dns_messages::{Query, Reply, TRUNCATED};
 use ptk_core::dns::Addresses;
 use ptk_core::prelude::*;
 use ptk_linux::Linux;

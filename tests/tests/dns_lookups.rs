@@ -1,10 +1,10 @@
 //! Looking up names, in virtual time: the servers are tasks of the same loop, and say whatever a test wants.
 
-mod dns_common;
+mod dns_messages;
 
 use std::net::{IpAddr, SocketAddr};
 
-use dns_common::{A, AAAA, NAME_ERROR, Query, REFUSED, Reply, SERVER_FAILURE, TRUNCATED, wire};
+use dns_messages::{A, AAAA, NAME_ERROR, Query, REFUSED, Reply, SERVER_FAILURE, TRUNCATED, wire};
 use ptk_core::dns::Addresses;
 use ptk_core::prelude::*;
 use ptk_core::{Kind, NameService, WaitingFor};

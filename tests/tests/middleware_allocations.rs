@@ -1,37 +1,14 @@
 //! Middleware takes no memory from the heap, and its observer need not either.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting_allocator;
+
 use std::fmt::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
+use counting_allocator::allocations;
 use ptk_core::middleware::{Call, Counted, Observer, Operation, Traced};
 use ptk_core::prelude::*;
 use ptk_linux::Linux;
-
-thread_local! {
-    /// How often this thread took memory from the heap.
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches a `Cell` that needs no memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller keeps the contract of this very method.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 /// Writes each call into a line of fixed size, as a logger without a heap does.
 #[derive(Clone)]
@@ -98,7 +75,7 @@ impl<P: Platform> Protothread<P> for Scene {
 
 #[test]
 fn a_loop_with_middleware_takes_no_memory_from_the_heap() {
-    let before = COUNT.get();
+    let before = allocations();
     let line = Line { text: [0; 256], length: 0, calls: 0 };
     let mut event_loop = EventLoop::<_, 1, 3>::new(0, Traced::new(Counted::new(Linux::new()), line));
     let opened = event_loop.open();
@@ -109,7 +86,7 @@ fn a_loop_with_middleware_takes_no_memory_from_the_heap() {
     let printed = write!(Sink, "{}", platform.inner().counts());
     let calls = platform.observer().calls;
     drop(event_loop);
-    let count = COUNT.get() - before;
+    let count = allocations() - before;
     assert_eq!((opened, ran, failed, bytes, printed), (Ok(()), Ok(()), 0, 64, Ok(())));
     assert!(calls > 10);
     assert_eq!(count, 0, "allocations");

@@ -1,4 +1,8 @@
-//! What the C toolkit that PTK replaces could do, function by function, without the flaw that it had there.
+//! What PTK's predecessor, a C toolkit of the same name, could do: function by function, without the flaw that it had
+//! there.
+
+#[macro_use]
+mod every_backend;
 
 use core::cell::RefCell;
 use std::collections::HashSet;
@@ -9,31 +13,6 @@ use ptk_core::{Handle, Interface, Kind};
 use ptk_tests::Backend;
 use ptk_tests::actors::{Dial, Letter, Mailbox, Pause, Post, Reader, Receiver, Take, pattern};
 use ptk_tests::stage::{SILENCE, Stage};
-
-/// Makes each a test on each backend.
-macro_rules! on_every_backend {
-    ($($name:ident,)*) => {
-        mod linux {
-            $(#[test]
-            fn $name() {
-                ptk_tests::bounded(stringify!($name), super::$name::<ptk_tests::linux::LinuxBackend>);
-            })*
-        }
-
-        mod mock {
-            $(#[test]
-            fn $name() {
-                ptk_tests::bounded(stringify!($name), super::$name::<ptk_tests::mock::MockBackend>);
-            })*
-        }
-
-        /// The name of a test as the test program knows it.
-        fn full_name<B: Backend>(name: &str) -> String {
-            assert!([$(stringify!($name)),*].contains(&name));
-            format!("{}::{name}", B::NAME)
-        }
-    };
-}
 
 on_every_backend! {
     ptk_buffer_keeps_what_a_partial_send_left,
@@ -60,6 +39,11 @@ on_every_backend! {
     ptk_pt_udp_send_and_receive_give_their_results,
     ptk_pt_tcp_connect_takes_a_name_and_does_not_hang,
     ptk_pt_sleep_ms_sleeps,
+}
+
+/// The name of a test as the test program knows it.
+fn full_name<B: Backend>(name: &str) -> String {
+    format!("{}::{name}", B::NAME)
 }
 
 /// Sends once.

@@ -1,12 +1,12 @@
 //! Many tasks that wait on one listener: woken one at a time, first come, first served, and nobody forgotten.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::cell::{Cell, RefCell};
 use std::task::Poll;
 
 use ptk_core::{Error, EventLoop, Options, Readiness, TcpListener, TcpSocket, TypedHandle};
-use scheduler_common::{Loop, Step, World, hash, ms, open_loop, open_loop_in, port, settle, step, steps};
+use scheduler_world::{Loop, Step, World, hash, ms, open_loop, open_loop_in, port, settle, step, steps};
 
 const DONE: Poll<Result<(), Error>> = Poll::Ready(Ok(()));
 
@@ -183,7 +183,7 @@ fn all_waiters_of_a_listener_that_is_closed_hear_of_it() {
 /// A loop with few sockets.
 type Small = EventLoop<World, 8, 4>;
 
-fn run_small<const N: usize>(event_loop: &mut Small, set: &mut scheduler_common::Steps<'_, N>) {
+fn run_small<const N: usize>(event_loop: &mut Small, set: &mut scheduler_world::Steps<'_, N>) {
     for _ in 0..10_000 {
         match event_loop.turn(set) {
             Ok(true) => {}
@@ -335,7 +335,7 @@ fn a_pause_that_nobody_waits_for_any_more_ends_without_harm() {
 fn accepting_without_waiting_says_why_not() {
     let (mut event_loop, listener, clients) = full_house();
     assert_eq!(event_loop.cx().try_accept(listener), Err(Error::WouldBlock), "no event has come yet");
-    let mut set = steps([scheduler_common::idle()]);
+    let mut set = steps([scheduler_world::idle()]);
     run_small(&mut event_loop, &mut set);
     let full = Error::TableFull { kind: ptk_core::Kind::TcpSocket, capacity: 4 };
     assert_eq!(event_loop.cx().try_accept(listener), Err(full));
@@ -350,7 +350,7 @@ fn a_listener_whose_handler_does_not_take_all_is_told_again_and_waits_for_room()
     let (mut event_loop, listener, clients) = full_house();
     event_loop.cx().set_handler(listener).unwrap();
     let (told, accepted) = (Cell::new(0), Cell::new(0));
-    let mut set = steps([scheduler_common::idle()]).on_event(|cx, _, event| {
+    let mut set = steps([scheduler_world::idle()]).on_event(|cx, _, event| {
         assert_eq!(event, ptk_core::Event::Readable);
         told.set(told.get() + 1);
         match cx.try_accept(listener) {

@@ -1,20 +1,20 @@
 //! An operation that is always ready cannot keep the others waiting: each resume has a budget.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::cell::Cell;
 use std::task::Poll;
 
 use ptk_core::{Buffer, Error, Options};
-use scheduler_common::{connection, datagram_sockets, idle, ms, open_loop, port, start_all, step, steps};
+use scheduler_world::{connection, datagram_sockets, idle, ms, open_loop, port, start_all, step, steps};
 
 /// More than any resume may do.
 const MANY: usize = 1000;
 
 /// Runs `greedy` beside a task that yields, until both are done; how often the other one had run by then.
 fn beside_another(
-    event_loop: &mut scheduler_common::Loop,
-    mut greedy: impl FnMut(&mut ptk_core::Cx<'_, scheduler_common::World>) -> Poll<Result<(), Error>>,
+    event_loop: &mut scheduler_world::Loop,
+    mut greedy: impl FnMut(&mut ptk_core::Cx<'_, scheduler_world::World>) -> Poll<Result<(), Error>>,
 ) -> u32 {
     let (done, turns) = (Cell::new(false), Cell::new(0));
     let greedy = step(|cx| {
@@ -225,7 +225,7 @@ fn a_connect_that_ends_after_the_budget_was_used_up_is_found_in_the_next_turn() 
     event_loop.cx().start(0).unwrap();
     event_loop.turn_now(&mut set).unwrap();
     let mut used = 0;
-    let mut greedy = |cx: &mut ptk_core::Cx<'_, scheduler_common::World>| {
+    let mut greedy = |cx: &mut ptk_core::Cx<'_, scheduler_world::World>| {
         while used < 64 {
             used += 1;
             assert_eq!(cx.try_send(client, &[1]), Ok(1));

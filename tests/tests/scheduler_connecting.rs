@@ -1,11 +1,11 @@
 //! Connections that are being made belong to the wait that makes them: given up with it, found again by it, and nobody
 //! else's. And handles that change hands.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use ptk_core::prelude::*;
 use ptk_core::{Readiness, WaitingFor};
-use scheduler_common::{Loop, World, ms, open_loop, open_loop_in, port};
+use scheduler_world::{Loop, World, ms, open_loop, open_loop_in, port};
 
 /// Where nobody listens, where a listener has room, and where the backlog is full.
 const REFUSED: u16 = 1;

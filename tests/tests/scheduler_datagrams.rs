@@ -1,14 +1,12 @@
 //! UDP sockets as the scheduler sees them: who is woken, what handlers are told, who owns what.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::cell::{Cell, RefCell};
 
 use ptk_core::prelude::*;
 use ptk_core::{Handle, Readiness, TypedHandle};
-use scheduler_common::{
-    Loop, Step, World, datagram_sockets, idle, ms, open_loop, port, settle, start_all, step, steps,
-};
+use scheduler_world::{Loop, Step, World, datagram_sockets, idle, ms, open_loop, port, settle, start_all, step, steps};
 
 const DONE: Poll<Result<(), Error>> = Poll::Ready(Ok(()));
 

@@ -1,12 +1,12 @@
 //! Handlers: events that are told to the task set in place of a waiting task.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::cell::{Cell, RefCell};
 use std::task::Poll;
 
 use ptk_core::{Buffer, Error, Event, Half, Handle, Options, Readiness, TcpSocket, Timer, TypedHandle};
-use scheduler_common::{Loop, connection, idle, ms, open_loop, port, settle, start_all, step, steps};
+use scheduler_world::{Loop, connection, idle, ms, open_loop, port, settle, start_all, step, steps};
 
 const DONE: Poll<Result<(), Error>> = Poll::Ready(Ok(()));
 
@@ -386,7 +386,7 @@ trait Yield {
     fn yield_(&mut self);
 }
 
-impl Yield for ptk_core::Cx<'_, scheduler_common::World> {
+impl Yield for ptk_core::Cx<'_, scheduler_world::World> {
     fn yield_(&mut self) {
         ptk_core::__rt::Context::yield_now(self);
     }

@@ -1,13 +1,13 @@
 //! A handle that is stale, forged, another loop's or nobody's is refused by every call, and touches nothing.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::task::Poll;
 
 use ptk_core::{
     Buffer, Cx, Error, EventSource, Half, Handle, Options, Platform, Task, TcpListener, TcpSocket, Timer, TypedHandle,
 };
-use scheduler_common::{Loop, World, connection, hash, idle, ms, port, settle, step, steps};
+use scheduler_world::{Loop, World, connection, hash, idle, ms, port, settle, step, steps};
 
 /// One handle of each kind.
 #[derive(Clone, Copy, Debug)]

@@ -4,13 +4,13 @@
 //! Every body here is one method that follows a [`Plan`]: a tree of what it opens, awaits and how it ends. What is open
 //! when a loop has come to rest is compared with what the plan says must live.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ptk_core::prelude::*;
 use ptk_core::{First, Handle};
-use scheduler_common::{Loop, Random, World, ms, open_loop, port};
+use scheduler_world::{Loop, Random, World, ms, open_loop, port};
 
 /// How a body ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

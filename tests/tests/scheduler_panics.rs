@@ -1,13 +1,13 @@
 //! A body that panics, in a program that catches it around the turn, takes nothing down but itself.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
 use ptk_core::{Error, Event, Options, TypedHandle};
-use scheduler_common::{Loop, World, connection, idle, ms, open_loop, port, settle, start_all, step, steps};
+use scheduler_world::{Loop, World, connection, idle, ms, open_loop, port, settle, start_all, step, steps};
 
 const DONE: Poll<Result<(), Error>> = Poll::Ready(Ok(()));
 

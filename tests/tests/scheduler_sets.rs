@@ -1,11 +1,11 @@
 //! Every way to put a set of tasks together: arrays, the derive, tables of references, and a loop in a `static`.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use ptk_core::prelude::*;
 use ptk_core::{DynTask, DynTasks, Handle, Never, event_loop};
 use ptk_mock::Mock;
-use scheduler_common::ms;
+use scheduler_world::ms;
 
 /// Counts down, once a millisecond, and returns its name.
 #[derive(Clone, Hash, Debug)]

@@ -1,6 +1,6 @@
 //! Timers and deadlines: their order, their phase, and that what was stopped is never heard of again.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::cell::{Cell, RefCell};
 use std::task::Poll;
@@ -8,7 +8,7 @@ use std::task::Poll;
 use ptk_core::__rt::Context;
 use ptk_core::deadlines::{DeadlineQueue, DeadlineQueueView, Positions, is_before};
 use ptk_core::{Duration, Error, Event, Instant, PtTimed, Timer, TypedHandle};
-use scheduler_common::{Random, Step, hash, idle, ms, open_loop, settle, step, steps};
+use scheduler_world::{Random, Step, hash, idle, ms, open_loop, settle, step, steps};
 
 const DONE: Poll<Result<(), Error>> = Poll::Ready(Ok(()));
 
@@ -126,7 +126,7 @@ fn zero_is_the_next_turn_for_timers_and_for_timed_waits() {
 #[test]
 fn forty_six_timers_of_zero_that_start_themselves_again_do_not_starve_anything() {
     let mut event_loop = open_loop();
-    let (client, server) = scheduler_common::connection(&mut event_loop);
+    let (client, server) = scheduler_world::connection(&mut event_loop);
     let timers: Vec<Timer> = (0..46).map(|_| event_loop.cx().timer().unwrap()).collect();
     for &timer in &timers {
         event_loop.cx().set_handler(timer).unwrap();
@@ -149,7 +149,7 @@ fn forty_six_timers_of_zero_that_start_themselves_again_do_not_starve_anything()
         fired.set(fired.get() + 1);
         cx.start_timer(Timer::from_handle(handle).unwrap(), Duration::ZERO)
     });
-    scheduler_common::start_all(&mut event_loop, 2);
+    scheduler_world::start_all(&mut event_loop, 2);
     event_loop.run_until(&mut set, |event_loop, _| event_loop.tables().tasks.used == 0).unwrap();
     assert!(fired.get() <= 46 * 6, "{}", fired.get());
     assert_eq!(event_loop.cx().now(), Instant::ORIGIN, "all of it took no time");

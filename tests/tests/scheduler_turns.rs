@@ -1,13 +1,13 @@
 //! What a turn does and when it ends: starting, stopping, sleeping, and a loop inside a foreign one.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::cell::{Cell, RefCell};
 use std::task::Poll;
 
 use ptk_core::__rt::Context;
 use ptk_core::{Error, Event, EventLoop, Instant, Kind, Task, Timer};
-use scheduler_common::{World, hash, idle, ms, open_loop, settle, step, steps};
+use scheduler_world::{World, hash, idle, ms, open_loop, settle, step, steps};
 
 const DONE: Poll<Result<(), Error>> = Poll::Ready(Ok(()));
 

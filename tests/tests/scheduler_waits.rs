@@ -1,10 +1,10 @@
 //! What a body's waits leave behind in the loop: registrations, deadlines, and what the listing says of them.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use ptk_core::prelude::*;
 use ptk_core::{Counters, Handle, TaskReport, TaskState, WAIT_NODES};
-use scheduler_common::{Loop, World, connection, hash, ms, open_loop, port};
+use scheduler_world::{Loop, World, connection, hash, ms, open_loop, port};
 
 /// One body of many, by number.
 #[derive(Clone, Hash, Debug)]

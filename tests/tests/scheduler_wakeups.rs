@@ -4,7 +4,7 @@
 //! changed at random. Whenever the loop has come to rest, each waiting task is polled once more in a copy of the world: if
 //! it gets any further there, somebody should have woken it.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::task::Poll;
 
@@ -13,7 +13,7 @@ use ptk_core::{
     Buffer, Cx, Error, EventLoop, EventSource, Instant, Options, Pt, Readiness, Suspended, Task, TaskSet, TaskState,
     TcpListener, TcpSocket, Timer, TypedHandle,
 };
-use scheduler_common::{Random, World, hash, ms, port};
+use scheduler_world::{Random, World, hash, ms, port};
 
 const TASKS: usize = 6;
 

@@ -1,29 +1,13 @@
 //! What streams can do besides moving bytes, on every backend.
 
+#[macro_use]
+mod every_backend;
+
 use ptk_core::prelude::*;
 use ptk_core::{Keepalive, Reuse};
 use ptk_tests::Backend;
 use ptk_tests::actors::{Dial, Pause, Reader, Receiver, Take, pattern};
 use ptk_tests::stage::{SILENCE, Stage};
-
-/// Makes each a test on each backend.
-macro_rules! on_every_backend {
-    ($($name:ident,)*) => {
-        mod linux {
-            $(#[test]
-            fn $name() {
-                ptk_tests::bounded(stringify!($name), super::$name::<ptk_tests::linux::LinuxBackend>);
-            })*
-        }
-
-        mod mock {
-            $(#[test]
-            fn $name() {
-                ptk_tests::bounded(stringify!($name), super::$name::<ptk_tests::mock::MockBackend>);
-            })*
-        }
-    };
-}
 
 on_every_backend! {
     an_exact_receive_gives_what_was_asked_for_whatever_the_pieces,

@@ -1,36 +1,12 @@
 //! Primitives take no heap; producers and consumers lose nothing; and the listing names what a task waits for.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting_allocator;
 
+use counting_allocator::allocations;
 use ptk_core::WaitingFor;
 use ptk_core::prelude::*;
 use ptk_core::sync::{Channel, Mutex, Seen, Semaphore, Signal};
 use ptk_linux::Linux;
-
-thread_local! {
-    /// How often this thread took memory from the heap.
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches a `Cell` that needs no memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller keeps the contract of this very method.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 const PRODUCERS: usize = 5;
 const CONSUMERS: usize = 3;
@@ -135,7 +111,7 @@ fn app() -> App {
 
 #[test]
 fn many_producers_and_consumers_lose_nothing_and_take_no_memory_from_the_heap() {
-    let before = COUNT.get();
+    let before = allocations();
     let mut event_loop = EventLoop::<_, 9>::new(0, Linux::new());
     event_loop.open().unwrap();
     let mut app = app();
@@ -143,7 +119,7 @@ fn many_producers_and_consumers_lose_nothing_and_take_no_memory_from_the_heap() 
     let received: u32 = app.consumers.iter().map(|consumer| consumer.count).sum();
     let total = *app.shared.total.peek();
     drop(event_loop);
-    assert_eq!(COUNT.get() - before, 0);
+    assert_eq!(allocations() - before, 0);
     assert_eq!(received, PRODUCERS as u32 * EACH);
     assert_eq!(total, PRODUCERS as u64 * u64::from(EACH) * u64::from(EACH + 1) / 2);
     assert!(app.consumers.iter().all(|consumer| consumer.count > EACH), "each had its share");

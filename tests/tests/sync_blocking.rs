@@ -1,6 +1,6 @@
 //! Set-up code that waits, and what becomes of the loop's other business meanwhile.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read as _, Write as _};
@@ -12,7 +12,7 @@ use ptk_core::Blocking;
 use ptk_core::framing::{Delimited, LengthPrefixed};
 use ptk_core::prelude::*;
 use ptk_linux::Linux;
-use scheduler_common::{connection, ms, open_loop, settle, start_all, step, steps};
+use scheduler_world::{connection, ms, open_loop, settle, start_all, step, steps};
 
 const LINES: Delimited<'static> = Delimited::new(b"\n", 16);
 
@@ -59,11 +59,11 @@ fn the_end_of_the_stream_is_read_as_nothing() {
 #[test]
 fn a_connect_that_fails_leaves_no_socket_behind() {
     let mut event_loop = open_loop();
-    let refused = Blocking::connect(event_loop.cx(), scheduler_common::port(1), None);
+    let refused = Blocking::connect(event_loop.cx(), scheduler_world::port(1), None);
     assert_eq!(refused.err(), Some(Error::ConnectionRefused));
     assert_eq!(event_loop.tables().sockets.used, 0);
-    let listener = event_loop.cx().listen(scheduler_common::port(1)).unwrap();
-    let stream = Blocking::connect(event_loop.cx(), scheduler_common::port(1), None).unwrap();
+    let listener = event_loop.cx().listen(scheduler_world::port(1)).unwrap();
+    let stream = Blocking::connect(event_loop.cx(), scheduler_world::port(1), None).unwrap();
     let client = stream.socket();
     let server = event_loop.cx().block_on(None, |cx| cx.accept(listener)).unwrap();
     event_loop.cx().try_send(server, b"x").unwrap();
@@ -74,7 +74,7 @@ fn a_connect_that_fails_leaves_no_socket_behind() {
 fn tasks_and_timers_stand_still_while_set_up_code_waits_and_miss_nothing() {
     let mut event_loop = open_loop();
     let (client, server) = connection(&mut event_loop);
-    let listener = event_loop.cx().listen(scheduler_common::port(2)).unwrap();
+    let listener = event_loop.cx().listen(scheduler_world::port(2)).unwrap();
     let timer = event_loop.cx().timer().unwrap();
     let (got, expired, resumes) = (RefCell::new(Buffer::<8>::new()), Cell::new(None), Cell::new(0));
     let reader = step(|cx| {

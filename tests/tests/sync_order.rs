@@ -1,6 +1,6 @@
 //! Who goes on first where tasks wait for each other: in the order in which they came, whatever becomes of those before.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ use std::task::ready;
 
 use ptk_core::prelude::*;
 use ptk_core::sync::{Channel, Mutex, Seen, Semaphore, Signal};
-use scheduler_common::{Loop, Step, Steps, open_loop, settle, step, steps};
+use scheduler_world::{Loop, Step, Steps, open_loop, settle, step, steps};
 
 type Log = RefCell<Vec<usize>>;
 

@@ -1,14 +1,14 @@
 //! Tasks that do at random what primitives offer, and are cancelled, given up and made to panic at random: nothing is
 //! lost, nothing is there twice, nobody sleeps before something that he could have, and nobody overtakes.
 
-mod scheduler_common;
+mod scheduler_world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use ptk_core::prelude::*;
 use ptk_core::sync::{Channel, Mutex, Seen, Semaphore, Signal};
 use ptk_core::{TaskState, WaitingFor};
-use scheduler_common::{Loop, Random, hash, ms, open_loop};
+use scheduler_world::{Loop, Random, hash, ms, open_loop};
 
 const ACTORS: usize = 7;
 

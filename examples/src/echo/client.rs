@@ -1,10 +1,11 @@
 //! Clients: send messages one after the other, and check what comes back.
 
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::SocketAddr;
 
 use ptk_core::prelude::*;
 
 use super::message::{self, Echo, MAX};
+use crate::address;
 
 /// What a client is to do.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -71,10 +72,7 @@ impl UdpClient {
     }
 
     fn open<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Result<(), Error> {
-        self.socket = cx.udp_socket(match self.plan.server {
-            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-        })?;
+        self.socket = cx.udp_socket(address::any_for(self.plan.server))?;
         cx.connect_udp(self.socket, self.plan.server)
     }
 

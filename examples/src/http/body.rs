@@ -80,16 +80,15 @@ impl Body {
     /// [`Malformed::Chunk`] and [`Malformed::Overhead`].
     pub fn take<'a>(&mut self, input: &'a [u8]) -> Result<Piece<'a>, Malformed> {
         match self.state {
-            State::Length(left) | State::Data(left) => {
-                let piece = front(input, left);
-                let left = left - piece.len() as u64;
-                self.state = match self.state {
-                    State::Length(_) if left == 0 => State::Complete,
-                    State::Length(_) => State::Length(left),
-                    _ if left == 0 => State::DataEnd,
-                    _ => State::Data(left),
-                };
-                Ok(Piece { data: piece, used: piece.len() })
+            State::Length(left) => {
+                let (data, left) = front(input, left);
+                self.state = if left == 0 { State::Complete } else { State::Length(left) };
+                Ok(Piece { data, used: data.len() })
+            }
+            State::Data(left) => {
+                let (data, left) = front(input, left);
+                self.state = if left == 0 { State::DataEnd } else { State::Data(left) };
+                Ok(Piece { data, used: data.len() })
             }
             State::UntilClose => Ok(Piece { data: input, used: input.len() }),
             State::Complete => Ok(Piece { data: &[], used: input.len() }),
@@ -135,21 +134,17 @@ impl Body {
     }
 
     fn size(&mut self, size: u64, has_digits: bool, byte: u8) -> Result<State, Malformed> {
-        match (char::from(byte).to_digit(16), byte) {
-            (Some(digit), _) => {
-                let size = size.checked_mul(16).and_then(|size| size.checked_add(digit.into()));
-                Ok(State::Size { size: size.ok_or(Malformed::Chunk)?, has_digits: self.count_digit()? })
-            }
-            (None, b'\r') if has_digits => Ok(State::SizeEnd(size)),
-            (None, b'\n') if has_digits => Ok(self.size_is_known(size)),
-            (None, b';' | b' ' | b'\t') if has_digits => Ok(State::Extension(size)),
+        if let Some(digit) = char::from(byte).to_digit(16) {
+            let size = size.checked_mul(16).and_then(|size| size.checked_add(digit.into())).ok_or(Malformed::Chunk)?;
+            // Zeros in front of a size are overhead too: a stream of them would never end.
+            return self.skip(State::Size { size, has_digits: true });
+        }
+        match byte {
+            b'\r' if has_digits => Ok(State::SizeEnd(size)),
+            b'\n' if has_digits => Ok(self.size_is_known(size)),
+            b';' | b' ' | b'\t' if has_digits => Ok(State::Extension(size)),
             _ => Err(Malformed::Chunk),
         }
-    }
-
-    /// Zeros in front of a size are overhead too: a stream of them would never end.
-    fn count_digit(&mut self) -> Result<bool, Malformed> {
-        self.skip(self.state).map(|_| true)
     }
 
     fn size_is_known(&mut self, size: u64) -> State {
@@ -157,16 +152,17 @@ impl Body {
         if size == 0 { State::Trailer { is_empty: true } } else { State::Data(size) }
     }
 
+    /// Counts a byte that is no part of the body.
     fn skip(&mut self, state: State) -> Result<State, Malformed> {
         self.overhead += 1;
         if self.overhead > MAX_OVERHEAD { Err(Malformed::Overhead) } else { Ok(state) }
     }
 }
 
-/// The first bytes of `input`, at most so many.
-fn front(input: &[u8], most: u64) -> &[u8] {
-    let length = usize::try_from(most).unwrap_or(usize::MAX).min(input.len());
-    input.get(..length).unwrap_or(&[])
+/// Of the `left` bytes of a body or a chunk those that are in `input`, and how many are left then.
+fn front(input: &[u8], left: u64) -> (&[u8], u64) {
+    let length = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
+    (input.get(..length).unwrap_or(&[]), left - length as u64)
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The client: asks until it has an answer, or until it has waited long enough.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::SocketAddr;
 
 use ptk_core::dns::Addresses;
 use ptk_core::prelude::*;
 
 use super::packet::{self, Answer, Refusal, SIZE, Stray};
 use super::timestamp::UnixTime;
+use crate::address;
 
 /// How long the answers to the attempts may take: each request is new, so that an answer tells which it belongs to.
 pub const TIMEOUTS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -144,8 +145,8 @@ impl<'h> Client<'h> {
     /// Opens a socket to the first of the host's addresses that there is a way to.
     fn open<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Result<(), Error> {
         let mut result = Err(Error::NoRoute);
-        for address in self.addresses.iter() {
-            result = open(cx, SocketAddr::new(*address, self.port));
+        for host in self.addresses.iter() {
+            result = connect(cx, SocketAddr::new(*host, self.port));
             if result.is_ok() {
                 break;
             }
@@ -165,12 +166,8 @@ impl<'h> Client<'h> {
 }
 
 /// A socket on a port that nobody can guess, which hears the server alone.
-fn open<P: Platform>(cx: &mut Cx<'_, P>, server: SocketAddr) -> Result<UdpSocket, Error> {
-    let here = match server {
-        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let socket = cx.udp_socket(SocketAddr::new(here, 0))?;
+fn connect<P: Platform>(cx: &mut Cx<'_, P>, server: SocketAddr) -> Result<UdpSocket, Error> {
+    let socket = cx.udp_socket(address::any_for(server))?;
     match cx.connect_udp(socket, server) {
         Ok(()) => Ok(socket),
         Err(error) => {

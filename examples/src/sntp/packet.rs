@@ -9,6 +9,12 @@ use super::timestamp::Timestamp;
 /// The size of a packet without extensions, in bytes.
 pub const SIZE: usize = 48;
 
+/// Where the fields of a packet begin that are read.
+const REFERENCE: usize = 12;
+const ORIGINATE: usize = 24;
+const RECEIVE: usize = 32;
+const TRANSMIT: usize = 40;
+
 /// The version that requests carry.
 const VERSION: u8 = 4;
 
@@ -128,18 +134,22 @@ pub fn decode(packet: &[u8], cookie: u64) -> Result<Result<Answer, Refusal>, Str
     if mode != SERVER || !(1..=VERSION).contains(&version) {
         return Err(Stray::Mode);
     }
-    if field(packet, 24) != cookie {
+    if field(packet, ORIGINATE) != cookie {
         return Err(Stray::Origin);
     }
-    let [reference, _] = halves(field(packet, 12));
-    let (received, sent) = (Timestamp(field(packet, 32)), Timestamp(field(packet, 40)));
+    let reference = ((field(packet, REFERENCE) >> 32) as u32).to_be_bytes();
+    let (received, sent) = (Timestamp(field(packet, RECEIVE)), Timestamp(field(packet, TRANSMIT)));
     if stratum == 0 && reference != [0; 4] {
         return Ok(Err(Refusal::Kiss(Code(reference))));
     }
     if leap == ALARM || !(1..=MAX_STRATUM).contains(&stratum) || sent == Timestamp::UNKNOWN {
         return Ok(Err(Refusal::NotSynchronised));
     }
-    let leap = [Leap::None, Leap::Insert, Leap::Delete].into_iter().nth(leap.into()).unwrap_or(Leap::None);
+    let leap = match leap {
+        1 => Leap::Insert,
+        2 => Leap::Delete,
+        _ => Leap::None,
+    };
     let reference = if stratum == 1 { Reference::Clock(reference) } else { Reference::Server(reference) };
     Ok(Ok(Answer { leap, stratum, reference, received, sent }))
 }
@@ -148,10 +158,6 @@ pub fn decode(packet: &[u8], cookie: u64) -> Result<Result<Answer, Refusal>, Str
 fn field(packet: &[u8; SIZE], at: usize) -> u64 {
     let bytes = packet.get(at..).and_then(|rest| rest.first_chunk());
     bytes.map_or(0, |bytes| u64::from_be_bytes(*bytes))
-}
-
-fn halves(field: u64) -> [[u8; 4]; 2] {
-    [((field >> 32) as u32).to_be_bytes(), (field as u32).to_be_bytes()]
 }
 
 #[cfg(test)]

@@ -24,18 +24,18 @@ fn join(group: &str) -> (Process, ChildStdin, String) {
 #[test]
 fn everybody_hears_what_the_others_say() {
     let group = group(1);
-    let mut seats: Vec<_> = (0..3).map(|_| join(&group)).collect();
-    for speaker in 0..seats.len() {
-        let line = format!("grüße von {speaker}");
-        say(&mut seats[speaker].1, &line);
-        let own = seats[speaker].2.clone();
-        for (number, (process, ..)) in seats.iter().enumerate() {
-            if number != speaker {
+    let mut participants: Vec<_> = (0..3).map(|_| join(&group)).collect();
+    for sender in 0..participants.len() {
+        let line = format!("grüße von {sender}");
+        say(&mut participants[sender].1, &line);
+        let own = participants[sender].2.clone();
+        for (number, (process, ..)) in participants.iter().enumerate() {
+            if number != sender {
                 assert_eq!(process.line(), format!("{own}: {line}"));
             }
         }
     }
-    for (process, input, _) in seats {
+    for (process, input, _) in participants {
         drop(input);
         let ended = process.end();
         assert_eq!((ended.code, ended.stdout.len(), ended.stderr.len()), (Some(0), 0, 0), "{ended:?}");
@@ -45,40 +45,40 @@ fn everybody_hears_what_the_others_say() {
 #[test]
 fn what_is_answered_after_the_end_of_the_input_is_heard() {
     let group = group(2);
-    let (hearer, input, _) = join(&group);
-    let (_speaker, mut other, _) = join(&group);
+    let (receiver, input, _) = join(&group);
+    let (_sender, mut other, _) = join(&group);
     drop(input);
     say(&mut other, "still there?");
-    assert!(hearer.line().ends_with(": still there?"));
-    assert_eq!(hearer.end().code, Some(0));
+    assert!(receiver.line().ends_with(": still there?"));
+    assert_eq!(receiver.end().code, Some(0));
 }
 
 #[test]
 fn the_last_line_needs_no_end_and_long_ones_come_in_several() {
     use std::io::Write;
     let group = group(3);
-    let (hearer, _input, _) = join(&group);
-    let (_speaker, mut input, own) = join(&group);
+    let (receiver, _input, _) = join(&group);
+    let (_sender, mut input, own) = join(&group);
     write!(input, "first\r\n\n{}\nlast", "x".repeat(2500)).unwrap();
     drop(input);
-    let long: String = (0..4).map(|_| hearer.line()[own.len() + 2..].to_owned()).collect();
+    let long: String = (0..4).map(|_| receiver.line()[own.len() + 2..].to_owned()).collect();
     assert!(long == format!("first{}", "x".repeat(2500)), "{} bytes", long.len());
-    assert_eq!(hearer.line(), format!("{own}: last"));
+    assert_eq!(receiver.line(), format!("{own}: last"));
 }
 
 #[test]
 fn what_strangers_send_cannot_move_the_cursor() {
     let group = group(4);
-    let (hearer, _input, _) = join(&group);
+    let (receiver, _input, _) = join(&group);
     let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
     rustix::net::sockopt::set_ip_multicast_if(&stranger, &Ipv4Addr::LOCALHOST).unwrap();
     let own = stranger.local_addr().unwrap();
     for (datagram, shown) in [(&b"a\x1b[2Jb\xff"[..], "a\\u{1b}[2Jb\u{fffd}".to_owned()), (b"", String::new())] {
         stranger.send_to(datagram, &group).unwrap();
-        assert_eq!(hearer.line(), format!("{own}: {shown}"));
+        assert_eq!(receiver.line(), format!("{own}: {shown}"));
     }
     stranger.send_to(&[b'x'; 2000], &group).unwrap();
-    assert_eq!(hearer.line(), format!("{own}: {} [cut]", "x".repeat(1024)));
+    assert_eq!(receiver.line(), format!("{own}: {} [cut]", "x".repeat(1024)));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn signals_list_its_tasks_and_end_it() {
         let (process, _input, _) = join(&group(number));
         process.signal(Signal::USR1);
         let listing: Vec<String> = (0..3).map(|_| process.complaint()).collect();
-        for task in ["signals", "speaker", "hearer"] {
+        for task in ["signals", "sender", "receiver"] {
             assert!(listing.iter().any(|line| line.contains(task)), "{listing:?}");
         }
         process.signal(signal);

@@ -2,11 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::thread;
 
 use rustix::process::Signal;
 
 use super::process::{Ended, PATIENCE, Process, run};
+use super::udp_server;
 
 const REQUEST: &[u8; 24] = b"\x63\0\0\0\0\0\0\0\0\0\0\0abcdefgh\0\0\0\0";
 
@@ -28,20 +28,9 @@ fn answer(request: &[u8], serial: u8, name: &str) -> Vec<u8> {
     answer
 }
 
-/// Answers each request with what `script` makes of it, as long as the tests run.
+/// A device, or several, that answer each request with what `script` makes of it.
 fn serve(script: fn(&[u8]) -> Vec<Vec<u8>>) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    thread::spawn(move || {
-        loop {
-            let mut request = [0; 100];
-            let (length, from) = socket.recv_from(&mut request).unwrap();
-            for answer in script(&request[..length]) {
-                socket.send_to(&answer, from).unwrap();
-            }
-        }
-    });
-    address
+    udp_server::serve("127.0.0.1:0", move |request, _| script(request))
 }
 
 #[test]

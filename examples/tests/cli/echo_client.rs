@@ -1,31 +1,15 @@
 //! `echo --udp` and `echo client`.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::thread;
 
 use rustix::process::Signal;
 
 use super::process::{Ended, PATIENCE, Process, run};
+use super::udp_server::serve;
 
 fn client(arguments: &[&str], server: SocketAddr) -> Ended {
     let server = server.to_string();
     run("echo", &[&["client", server.as_str()], arguments].concat())
-}
-
-/// Sends back what `script` makes of each datagram, as long as the tests run.
-fn serve(script: fn(&[u8], number: usize) -> Vec<Vec<u8>>) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    thread::spawn(move || {
-        for number in 1.. {
-            let mut datagram = [0; 5000];
-            let (length, from) = socket.recv_from(&mut datagram).unwrap();
-            for answer in script(&datagram[..length], number) {
-                socket.send_to(&answer, from).unwrap();
-            }
-        }
-    });
-    address
 }
 
 #[test]
@@ -70,7 +54,8 @@ fn what_is_cut_is_flagged_on_both_sides() {
 
 #[test]
 fn what_is_lost_is_counted_and_not_waited_for() {
-    let server = serve(|datagram, number| if number % 3 == 0 { vec![] } else { vec![datagram.to_vec()] });
+    let server =
+        serve("127.0.0.1:0", |datagram, number| if number % 3 == 0 { vec![] } else { vec![datagram.to_vec()] });
     let ended = client(&["--udp", "--count", "9", "--timeout", "200"], server);
     assert_eq!(ended.code, Some(0), "loss is no failure: {ended:?}");
     assert_eq!(ended.stdout, ["sent=9 received=6 lost=3 cut=0 late=0 wrong=0"]);
@@ -78,7 +63,7 @@ fn what_is_lost_is_counted_and_not_waited_for() {
 
 #[test]
 fn what_comes_twice_late_or_changed_is_told_apart() {
-    let server = serve(|datagram, number| match number {
+    let server = serve("127.0.0.1:0", |datagram, number| match number {
         1 => vec![datagram.to_vec(), datagram.to_vec()],
         2 => vec![vec![], b"x".to_vec(), vec![0xFF; 5000], datagram.to_vec()],
         _ => vec![datagram.to_vec()],
@@ -90,7 +75,7 @@ fn what_comes_twice_late_or_changed_is_told_apart() {
 
 #[test]
 fn a_silent_server_is_a_failure() {
-    let ended = client(&["--udp", "--count", "2", "--timeout", "100"], serve(|_, _| vec![]));
+    let ended = client(&["--udp", "--count", "2", "--timeout", "100"], serve("127.0.0.1:0", |_, _| vec![]));
     assert_eq!((ended.code, ended.stderr.len()), (Some(1), 1), "{ended:?}");
     assert_eq!(ended.stdout, ["sent=2 received=0 lost=2 cut=0 late=0 wrong=0"]);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

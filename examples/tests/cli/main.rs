@@ -15,3 +15,4 @@ mod name_server;
 mod process;
 mod server;
 mod sntp;
+mod udp_server;

@@ -1,7 +1,8 @@
 //! A name server that knows one name: `server.test` is 127.0.0.1.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::thread;
+use std::net::SocketAddr;
+
+use super::udp_server;
 
 /// The name as it is asked for (RFC 1035, 3.1).
 const NAME: &[u8] = b"\x06server\x04test\0";
@@ -11,16 +12,7 @@ const A: [u8; 2] = [0, 1];
 
 /// Answers as long as the tests run.
 pub(crate) fn serve() -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    thread::spawn(move || {
-        loop {
-            let mut query = [0; 1500];
-            let (length, from) = socket.recv_from(&mut query).unwrap();
-            socket.send_to(&answer(&query[..length]), from).unwrap();
-        }
-    });
-    address
+    udp_server::serve("127.0.0.1:0", |query, _| vec![answer(query)])
 }
 
 /// The question again, with an address behind it if there is one (RFC 1035, 4.1).

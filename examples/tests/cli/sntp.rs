@@ -1,34 +1,18 @@
 //! `sntp`, against servers that behave and servers that do not.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::thread;
 
 use rustix::process::Signal;
 
 use super::name_server;
 use super::process::{Ended, PATIENCE, Process, run};
+use super::udp_server::serve;
 
 /// 7 February 2036, 06:28:20: the fifth second of NTP's second era.
 const IN_2036: u64 = 4 << 32;
 
 /// What a server answers to the request with this number, counted from 1.
 type Script = fn(request: &[u8], number: usize) -> Vec<Vec<u8>>;
-
-/// A server that runs as long as the tests. Gives its address.
-fn serve(address: &str, script: Script) -> SocketAddr {
-    let socket = UdpSocket::bind(address).unwrap();
-    let address = socket.local_addr().unwrap();
-    thread::spawn(move || {
-        for number in 1.. {
-            let mut request = [0; 100];
-            let (length, from) = socket.recv_from(&mut request).unwrap();
-            for answer in script(&request[..length], number) {
-                socket.send_to(&answer, from).unwrap();
-            }
-        }
-    });
-    address
-}
 
 /// A server's answer: the request's cookie, and a time.
 fn answer(request: &[u8], flags: u8, stratum: u8, reference: &[u8; 4], time: u64) -> Vec<u8> {

@@ -12,7 +12,7 @@ tail -n 1 "$work/server" | grep -q '^requests=[1-9][0-9]* errors=0 allocations=0
     fail "the server's last line is '$(tail -n 1 "$work/server")'"
 
 # Our client: the server is killed and comes back twice.
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port SOCK_STREAM)
 touch "$work/client"
 client=
 for round in 1 2 3; do

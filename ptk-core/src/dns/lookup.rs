@@ -350,16 +350,24 @@ impl Lookup {
     /// Takes a datagram for the query that it answers, if any. One that was longer than it may be counts as truncated.
     fn take_answer(&mut self, message: &[u8], too_long: bool) {
         for place in 0..FAMILIES.len() {
-            if self.queries.get(place).is_some_and(|query| query.status == Status::Asked)
-                && self.read(place, message, too_long) != Status::Asked
-            {
-                if let Some(query) =
-                    self.queries.get_mut(place).filter(|query| too_long && query.status == Status::Found)
-                {
-                    query.status = Status::Truncated;
-                }
-                return;
+            if self.status(place) != Status::Asked {
+                continue;
             }
+            match self.read(place, message, too_long) {
+                Status::Asked => {}
+                Status::Found if too_long => return self.set_status(place, Status::Truncated),
+                _ => return,
+            }
+        }
+    }
+
+    fn status(&self, place: usize) -> Status {
+        self.queries.get(place).map_or(Status::Garbage, |query| query.status)
+    }
+
+    fn set_status(&mut self, place: usize, status: Status) {
+        if let Some(query) = self.queries.get_mut(place) {
+            query.status = status;
         }
     }
 
@@ -449,10 +457,8 @@ impl Lookup {
         let cut = self.tcp_length() > TCP_MAX;
         let received = core::mem::take(&mut self.buffer);
         let status = self.read(place, received.readable().get(2..).unwrap_or(&[]), cut);
-        if let Some(query) = self.queries.get_mut(place)
-            && matches!(status, Status::Asked | Status::Truncated)
-        {
-            query.status = Status::Garbage;
+        if matches!(status, Status::Asked | Status::Truncated) {
+            self.set_status(place, Status::Garbage);
         }
     }
 

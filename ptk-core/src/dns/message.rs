@@ -126,36 +126,61 @@ fn follow(
     for record in records {
         record?;
     }
-    let mut owner = Labels::at(question.name, 0);
-    let mut ttl = u32::MAX;
-    let mut aliases = 0;
-    while let Some(record) = find(records, owner, TYPE_CNAME)? {
-        aliases += 1;
-        if aliases > MAX_ALIASES {
-            return None;
-        }
-        owner = Labels::at(records.message, record.data);
-        ttl = ttl.min(record.ttl);
+    let aliases = Aliases::follow(records, question.name)?;
+    if let Some(ttl) = take_addresses(records, question.family, aliases.end, addresses)? {
+        return Some(Answer::Found { ttl: ttl.min(aliases.ttl) });
     }
-    let mut found = false;
-    for record in records.flatten() {
-        if record.kind == question.family as u16 && is_same(Labels::at(records.message, record.owner), owner)? {
-            match question.family {
-                Family::V4 => addresses.push(Ipv4Addr::from(array_at(records.message, record.data)?).into()),
-                Family::V6 => addresses.push(Ipv6Addr::from(array_at::<16>(records.message, record.data)?).into()),
-            }
-            ttl = ttl.min(record.ttl);
-            found = true;
-        }
-    }
-    if found {
-        return Some(Answer::Found { ttl });
-    }
-    if aliases == 0 {
+    if aliases.count == 0 {
         return Some(Answer::Empty);
     }
-    *alias = owner.to_name()?;
-    Some(Answer::Alias { ttl })
+    *alias = aliases.end.to_name()?;
+    Some(Answer::Alias { ttl: aliases.ttl })
+}
+
+/// The aliases that lead on from a name.
+struct Aliases<'a> {
+    count: u32,
+    /// For how many seconds all of them hold.
+    ttl: u32,
+    /// The name at their end.
+    end: Labels<'a>,
+}
+
+impl<'a> Aliases<'a> {
+    /// `None` if they make no sense, or are too many.
+    fn follow(records: Records<'a>, name: &'a [u8]) -> Option<Self> {
+        let mut aliases = Aliases { count: 0, ttl: u32::MAX, end: Labels::at(name, 0) };
+        while let Some(record) = find(records, aliases.end, TYPE_CNAME)? {
+            aliases.count += 1;
+            if aliases.count > MAX_ALIASES {
+                return None;
+            }
+            aliases.ttl = aliases.ttl.min(record.ttl);
+            aliases.end = Labels::at(records.message, record.data);
+        }
+        Some(aliases)
+    }
+}
+
+/// Appends the addresses that `owner` has: for how many seconds all of them hold, if there are any.
+fn take_addresses(
+    records: Records<'_>,
+    family: Family,
+    owner: Labels<'_>,
+    addresses: &mut Addresses,
+) -> Option<Option<u32>> {
+    let mut ttl = None;
+    for record in records.flatten() {
+        if record.kind != family as u16 || !is_same(Labels::at(records.message, record.owner), owner)? {
+            continue;
+        }
+        addresses.push(match family {
+            Family::V4 => Ipv4Addr::from(array_at::<4>(records.message, record.data)?).into(),
+            Family::V6 => Ipv6Addr::from(array_at::<16>(records.message, record.data)?).into(),
+        });
+        ttl = Some(ttl.unwrap_or(u32::MAX).min(record.ttl));
+    }
+    Some(ttl)
 }
 
 /// The first record of this kind that `owner` has.

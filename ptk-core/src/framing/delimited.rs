@@ -1,6 +1,6 @@
 //! Frames with something behind them that is not in them.
 
-use super::Framing;
+use super::{Framing, put_whole};
 use crate::buffer::Buf;
 use crate::error::Error;
 
@@ -35,22 +35,15 @@ impl<'d> Delimited<'d> {
     /// [`Error::MessageTooLarge`] if the frame is larger than the framing allows; [`Error::BufferFull`] if it does not
     /// fit; [`Error::InvalidArgument`] if it would end before its end, because of what is in it. Then nothing is appended.
     pub fn put(&self, out: &mut Buf, payload: &[u8]) -> Result<(), Error> {
-        let start = out.len();
-        let put = self.put_at(out, start, payload);
-        if put.is_err() {
-            out.truncate(start);
-        }
-        put
-    }
-
-    fn put_at(&self, out: &mut Buf, start: usize, payload: &[u8]) -> Result<(), Error> {
         if payload.len() > self.max - self.delimiter.len() {
             return Err(Error::MessageTooLarge);
         }
-        out.put_slice(payload)?;
-        out.put_slice(self.delimiter)?;
-        let frame = out.readable().get(start..).unwrap_or(&[]);
-        if self.length(frame)? == Some(frame.len()) { Ok(()) } else { Err(Error::InvalidArgument) }
+        put_whole(out, |out, start| {
+            out.put_slice(payload)?;
+            out.put_slice(self.delimiter)?;
+            let frame = out.readable().get(start..).unwrap_or(&[]);
+            if self.length(frame)? == Some(frame.len()) { Ok(()) } else { Err(Error::InvalidArgument) }
+        })
     }
 }
 

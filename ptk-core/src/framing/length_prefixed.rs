@@ -1,6 +1,6 @@
 //! Frames that carry their length.
 
-use super::Framing;
+use super::{Framing, put_whole};
 use crate::buffer::Buf;
 use crate::error::Error;
 
@@ -83,20 +83,13 @@ impl LengthPrefixed {
         if self.offset != 0 {
             return Err(Error::InvalidArgument);
         }
-        let start = out.len();
-        let put = self.put_at(out, start, payload);
-        if put.is_err() {
-            out.truncate(start);
-        }
-        put
-    }
-
-    fn put_at(&self, out: &mut Buf, start: usize, payload: &[u8]) -> Result<(), Error> {
-        for _ in 0..self.width {
-            out.put_u8(0)?;
-        }
-        out.put_slice(payload)?;
-        self.seal(out, start)
+        put_whole(out, |out, start| {
+            for _ in 0..self.width {
+                out.put_u8(0)?;
+            }
+            out.put_slice(payload)?;
+            self.seal(out, start)
+        })
     }
 
     /// Writes the length of a frame into its header: the frame is what is readable in `out` behind the first `start`

@@ -15,20 +15,20 @@ const MIN_LIMIT: usize = 2_304;
 /// Datagrams in the order of their arrival.
 #[derive(Clone, Hash)]
 pub(crate) struct Inbox {
-    letters: VecDeque<Letter>,
+    packets: VecDeque<Packet>,
     /// The sum of what the datagrams are charged.
     used: usize,
     limit: usize,
 }
 
-/// A datagram that has arrived.
+/// A datagram that has arrived, and where from.
 #[derive(Clone, Hash)]
-struct Letter {
+struct Packet {
     from: SocketAddr,
     data: Box<[u8]>,
 }
 
-impl Letter {
+impl Packet {
     /// What the datagram takes of the buffer: as much as Linux 6.18 charges for one on its loopback network, which was
     /// measured. The bytes lie behind 379 of headers and bookkeeping (IPv6: 392) in a block of 576 bytes or of a power
     /// of two, large ones in pages of their own, and the packet's structure is 256 bytes more.
@@ -45,7 +45,7 @@ impl Letter {
 impl Inbox {
     /// An empty one; a size of 0 is the default.
     pub(crate) fn new(size: u32) -> Inbox {
-        let mut inbox = Inbox { letters: VecDeque::new(), used: 0, limit: DEFAULT_LIMIT };
+        let mut inbox = Inbox { packets: VecDeque::new(), used: 0, limit: DEFAULT_LIMIT };
         inbox.resize(size);
         inbox
     }
@@ -60,35 +60,35 @@ impl Inbox {
 
     /// Whether nothing is inside.
     pub(crate) fn is_empty(&self) -> bool {
-        self.letters.is_empty()
+        self.packets.is_empty()
     }
 
     /// A datagram arrives. Without room for it, it is lost.
     pub(crate) fn put(&mut self, from: SocketAddr, data: &[u8]) {
-        let letter = Letter { from, data: data.into() };
-        let used = self.used + letter.charge();
+        let packet = Packet { from, data: data.into() };
+        let used = self.used + packet.charge();
         if used <= self.limit {
             self.used = used;
-            self.letters.push_back(letter);
+            self.packets.push_back(packet);
         }
     }
 
     /// Takes the oldest datagram: as much as fits goes to the front of `buffer`, the rest is lost.
     pub(crate) fn take(&mut self, buffer: &mut [u8]) -> Option<Datagram> {
-        let letter = self.letters.pop_front()?;
-        self.used -= letter.charge();
-        for (place, byte) in buffer.iter_mut().zip(&letter.data) {
+        let packet = self.packets.pop_front()?;
+        self.used -= packet.charge();
+        for (place, byte) in buffer.iter_mut().zip(&packet.data) {
             *place = *byte;
         }
-        let (length, room) = (letter.data.len(), buffer.len());
-        Some(Datagram { count: length.min(room), from: letter.from, truncated: length > room })
+        let (length, room) = (packet.data.len(), buffer.len());
+        Some(Datagram { count: length.min(room), from: packet.from, truncated: length > room })
     }
 }
 
 impl fmt::Debug for Inbox {
     /// `2 in 1664/212992`: how many datagrams, and how full it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}/{}", self.letters.len(), self.used, self.limit)
+        write!(f, "{} in {}/{}", self.packets.len(), self.used, self.limit)
     }
 }
 

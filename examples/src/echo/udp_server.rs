@@ -21,7 +21,7 @@ pub struct Counts {
 
 /// Sends every datagram back to where it came from.
 #[derive(Clone, Hash, Debug)]
-pub struct Server {
+pub struct UdpServer {
     pt: Pt,
     socket: UdpSocket,
     own_port: u16,
@@ -30,10 +30,10 @@ pub struct Server {
     buffer: Buffer<MAX>,
 }
 
-impl Server {
+impl UdpServer {
     /// A server without a socket: see [`open`](Self::open).
     pub const fn new() -> Self {
-        Server {
+        UdpServer {
             pt: Pt::new(),
             socket: UdpSocket::NONE,
             own_port: 0,
@@ -56,13 +56,13 @@ impl Server {
     }
 }
 
-impl Default for Server {
+impl Default for UdpServer {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<P: Platform> Protothread<P, Counts> for Server {
+impl<P: Platform> Protothread<P, Counts> for UdpServer {
     type Output = Result<Never, Error>;
 
     #[protothread]

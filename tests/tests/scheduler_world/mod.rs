@@ -6,10 +6,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::task::Poll;
 
+use ptk_core::middleware::Middleware;
 use ptk_core::{
-    Close, Cx, Datagram, Duration, Error, Event, EventLoop, EventPortView, EventSource, Half, Handle, Instant, Options,
-    Platform, Pt, Readiness, Received, Rest, Sink, SocketOption, Suspended, TaskSet, TcpListener, TcpSocket, UdpSocket,
-    Until,
+    Cx, Duration, Error, Event, EventLoop, Handle, Options, Platform, Pt, Readiness, Sink, Suspended, TaskSet,
+    TcpListener, TcpSocket, UdpSocket, Until,
 };
 use ptk_mock::Mock;
 
@@ -43,106 +43,20 @@ impl World {
     }
 }
 
-impl Platform for World {
-    type Socket = ptk_mock::Socket;
+impl Middleware for World {
+    type Inner = Mock;
 
-    const CLOSED: Self::Socket = Mock::CLOSED;
-
-    fn open(&mut self) -> Result<(), Error> {
-        self.mock.open()
+    fn inner(&self) -> &Mock {
+        &self.mock
     }
 
-    fn now(&mut self) -> Instant {
-        self.mock.now()
+    fn inner_mut(&mut self) -> &mut Mock {
+        &mut self.mock
     }
 
     fn wait<S: Sink>(&mut self, until: Until, sink: &mut S) -> Result<(), Error> {
         let until = if self.make_noise(sink) { Until::Now } else { until };
         self.mock.wait(until, sink)
-    }
-
-    fn next_deadline(&mut self) -> Option<Instant> {
-        self.mock.next_deadline()
-    }
-
-    fn port(&self) -> Option<&EventPortView> {
-        self.mock.port()
-    }
-
-    fn raise(&mut self, source: EventSource, value: u32) -> Result<(), Error> {
-        self.mock.raise(source, value)
-    }
-
-    fn open_stream(&mut self, peer: SocketAddr, options: &Options, token: Handle) -> Result<Self::Socket, Error> {
-        self.mock.open_stream(peer, options, token)
-    }
-
-    fn finish_connect(&mut self, socket: &mut Self::Socket) -> Result<(), Error> {
-        self.mock.finish_connect(socket)
-    }
-
-    fn open_listener(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<Self::Socket, Error> {
-        self.mock.open_listener(address, options, token)
-    }
-
-    fn accept(&mut self, listener: &mut Self::Socket, options: &Options, token: Handle) -> Result<Self::Socket, Error> {
-        self.mock.accept(listener, options, token)
-    }
-
-    fn receive(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> Result<Received, Error> {
-        self.mock.receive(socket, buffer)
-    }
-
-    fn send(&mut self, socket: &mut Self::Socket, data: &[u8]) -> Result<usize, Error> {
-        self.mock.send(socket, data)
-    }
-
-    fn shutdown(&mut self, socket: &mut Self::Socket, half: Half) -> Result<(), Error> {
-        self.mock.shutdown(socket, half)
-    }
-
-    fn close(&mut self, socket: Self::Socket, how: Close) {
-        self.mock.close(socket, how);
-    }
-
-    fn peek(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> Result<usize, Error> {
-        self.mock.peek(socket, buffer)
-    }
-
-    fn open_datagram(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<Self::Socket, Error> {
-        self.mock.open_datagram(address, options, token)
-    }
-
-    fn connect_datagram(&mut self, socket: &mut Self::Socket, peer: Option<SocketAddr>) -> Result<(), Error> {
-        self.mock.connect_datagram(socket, peer)
-    }
-
-    fn receive_from(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> Result<(Datagram, Rest), Error> {
-        self.mock.receive_from(socket, buffer)
-    }
-
-    fn send_to(&mut self, socket: &mut Self::Socket, data: &[u8], peer: Option<SocketAddr>) -> Result<(), Error> {
-        self.mock.send_to(socket, data, peer)
-    }
-
-    fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
-        self.mock.entropy(out)
-    }
-
-    fn set_option(&mut self, socket: &mut Self::Socket, option: SocketOption) -> Result<(), Error> {
-        self.mock.set_option(socket, option)
-    }
-
-    fn local_address(&mut self, socket: &Self::Socket) -> Result<SocketAddr, Error> {
-        self.mock.local_address(socket)
-    }
-
-    fn peer_address(&mut self, socket: &Self::Socket) -> Result<SocketAddr, Error> {
-        self.mock.peer_address(socket)
-    }
-
-    fn last_os_error(&self) -> Option<i32> {
-        self.mock.last_os_error()
     }
 }
 
