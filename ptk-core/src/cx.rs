@@ -106,6 +106,7 @@ impl Resume {
         self.budget -= 1;
     }
 
+    #[inline]
     pub(crate) const fn has_progressed(&self) -> bool {
         self.budget != BUDGET
     }

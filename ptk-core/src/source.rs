@@ -49,7 +49,8 @@ impl<P: Platform> Cx<'_, P> {
         EventSource::from_handle(handle).ok_or(Error::InvalidHandle)
     }
 
-    /// Waits until the source was raised, and takes what it was raised with.
+    /// Waits until the source was raised, and takes what it was raised with. Several tasks may wait for one source: they
+    /// take turns, first come, first served. So do those that wait for one timer or one socket.
     ///
     /// # Errors
     ///

@@ -42,7 +42,8 @@
 //! next in its place: nothing is lost.
 //!
 //! The `try_` forms never wait. They work in handlers and in set-up code too, wake tasks as the others do, and overtake
-//! nobody: they say [`WouldBlock`](crate::Error::WouldBlock) while others are before them.
+//! nobody: they say [`WouldBlock`](crate::Error::WouldBlock) while others are before them. A task that had waited for the
+//! same before this resume, and was woken for it since, is not behind the others.
 //!
 //! A wait that succeeds counts against the budget of its resume, as a socket's does.
 //!
@@ -55,9 +56,9 @@
 //!
 //! # Cost
 //!
-//! Where nobody waits, what a method shows. All tasks of a loop that wait for primitives hang in one list: waking takes a
-//! step for each of them that came before the first for this primitive. Taking something that tasks have waited for
-//! before takes a step for each task in the ready queue.
+//! Where nobody waits, what a method shows. All tasks of a loop that wait for primitives hang in one list, those that were
+//! woken and have not been resumed too. Waking one takes a step for each task in the list before it, and waking all a step
+//! for each in the list. Taking something that tasks have waited for before takes a step for each task in the ready queue.
 
 mod channel;
 mod mutex;

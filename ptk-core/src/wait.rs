@@ -170,8 +170,14 @@ impl Node {
     }
 
     /// Whether this, the node `id`, is the only one in its list.
+    #[inline]
     pub(crate) fn is_alone(&self, id: NodeId) -> bool {
         self.next == id
+    }
+
+    /// The one behind it in its list; the first is behind the last.
+    pub(crate) const fn next(&self) -> NodeId {
+        self.next
     }
 
     /// What is waited for.

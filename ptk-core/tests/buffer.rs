@@ -236,3 +236,13 @@ fn text_can_be_formatted_into_a_buffer() {
     assert_eq!(buffer.readable(), b"12-34");
     assert_eq!(format!("{buffer:?}"), "Buffer<8>(12-34)");
 }
+
+#[test]
+fn no_more_is_committed_than_there_is_room_for() {
+    let mut buffer = Buffer::<4>::new();
+    buffer.put_slice(b"abc").unwrap();
+    buffer.consume(1);
+    buffer.writable().fill(b'x');
+    buffer.commit(usize::MAX);
+    assert_eq!(buffer.readable(), b"bcxx");
+}

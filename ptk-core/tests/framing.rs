@@ -197,3 +197,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_frame_may_be_put_that_is_as_long_as_the_limit_and_no_longer() {
+    let mut out = Buffer::<4>::new();
+    let lines = Delimited::new(b"\r\n", 4);
+    assert_eq!(lines.put(&mut out, b"abc"), Err(Error::MessageTooLarge), "whether it fits or not");
+    assert_eq!((lines.put(&mut out, b"ab"), out.readable()), (Ok(()), &b"ab\r\n"[..]));
+    out.clear();
+    let prefixed = LengthPrefixed::u16_be().max(4);
+    assert_eq!((prefixed.put(&mut out, b"ab"), out.readable()), (Ok(()), &b"\0\x02ab"[..]));
+}
+
+#[test]
+fn a_header_without_room_for_its_length_is_not_sealed() {
+    const WHOLE: LengthPrefixed = LengthPrefixed::u16_be().at(4).counted_from(0);
+    let mut out = Buffer::<70_000>::new();
+    out.put_slice(&[7; 5]).unwrap();
+    assert_eq!(WHOLE.seal(&mut out, 0), Err(Error::InvalidArgument), "half of the field");
+    out.put_slice(&[7; 15]).unwrap();
+    assert_eq!(ETHERNET_IP.seal(&mut out, 0), Err(Error::InvalidArgument), "half of the header");
+    assert_eq!(MODBUS.put(&mut out, &[7; 20]), Err(Error::InvalidArgument), "the length is not in front");
+    assert_eq!(out.readable(), [7; 20]);
+    out.clear();
+    for framing in [LengthPrefixed::u16_be(), LengthPrefixed::u16_le()] {
+        assert_eq!(framing.put(&mut out, &[0; 1 << 16]), Err(Error::MessageTooLarge));
+        assert!(out.is_empty());
+        assert_eq!(framing.put(&mut out, &[0; (1 << 16) - 1]), Ok(()));
+        assert_eq!(framing.length(out.readable()), Ok(Some(out.len())));
+        out.clear();
+    }
+}

@@ -3,10 +3,12 @@
 mod scheduler_world;
 
 use std::cell::{Cell, RefCell};
-use std::task::Poll;
+use std::task::{Poll, ready};
 
-use ptk_core::{Error, EventLoop, Options, Readiness, TcpListener, TcpSocket, TypedHandle};
-use scheduler_world::{Loop, Step, World, hash, ms, open_loop, open_loop_in, port, settle, step, steps};
+use ptk_core::{Buffer, Error, EventLoop, Options, Readiness, TcpListener, TcpSocket, TypedHandle};
+use scheduler_world::{
+    Loop, Step, World, connection, hash, idle, ms, open_loop, open_loop_in, port, settle, start_all, step, steps,
+};
 
 const DONE: Poll<Result<(), Error>> = Poll::Ready(Ok(()));
 
@@ -368,4 +370,146 @@ fn a_listener_whose_handler_does_not_take_all_is_told_again_and_waits_for_room()
         run_small(&mut event_loop, &mut set);
     }
     assert_eq!(accepted.get(), 3);
+}
+
+#[test]
+fn room_for_two_wakes_two_at_once() {
+    let (mut event_loop, listener, clients) = full_house();
+    let log = Log::default();
+    let mut set = steps([0, 1, 2].map(|name| acceptor(&log, name, listener)));
+    run_small(&mut event_loop, &mut set);
+    event_loop.cx().close(clients[0]).unwrap();
+    event_loop.cx().close(clients[1]).unwrap();
+    event_loop.turn_now(&mut set).unwrap();
+    assert_eq!(*log.borrow(), [0, 1], "in one turn");
+}
+
+#[test]
+fn who_has_accepted_one_leaves_the_others_to_those_that_wait_at_any_listener() {
+    let (mut event_loop, log) = (open_loop(), Log::default());
+    let listeners = [1, 2].map(|address| event_loop.cx().listen(port(address)).unwrap());
+    let busy = step(|cx| {
+        for (name, listener) in listeners.into_iter().enumerate() {
+            if let Poll::Ready(socket) = cx.accept(listener) {
+                cx.detach(socket.unwrap()).unwrap();
+                log.borrow_mut().push(name);
+            }
+        }
+        Poll::Pending
+    });
+    let mut set = steps([busy, acceptor(&log, 9, listeners[1])]);
+    settle(&mut event_loop, &mut set);
+    connect(&mut event_loop, 1);
+    connect(&mut event_loop, 2);
+    settle(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [0, 9], "it was the first at both");
+}
+
+#[test]
+fn one_that_was_woken_is_not_woken_again_by_the_closing() {
+    let (mut event_loop, log) = (open_loop(), Log::default());
+    let listener = event_loop.cx().listen(port(1)).unwrap();
+    let waiter = step(|cx| {
+        let accepted = ready!(cx.accept(listener));
+        assert_eq!(accepted, Err(Error::InvalidHandle));
+        log.borrow_mut().push(0);
+        DONE
+    });
+    let mut set = steps([waiter]);
+    settle(&mut event_loop, &mut set);
+    connect(&mut event_loop, 1);
+    // The platform's report reaches the waiter, and nobody is resumed meanwhile.
+    let now = event_loop.cx().now();
+    assert_eq!(event_loop.cx().block_on::<()>(Some(now + ms(10)), |_| Poll::Pending), Err(Error::TimedOut));
+    assert_eq!(event_loop.counters().wakes, 1);
+    event_loop.cx().close(listener).unwrap();
+    assert_eq!(event_loop.counters().wakes, 1);
+    settle(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [0]);
+}
+
+#[test]
+fn two_reports_of_a_listener_wake_one_waiter_and_those_of_a_socket_one_each() {
+    let (mut event_loop, log) = (open_loop(), Log::default());
+    let (client, _server) = connection(&mut event_loop);
+    let listener = event_loop.cx().listen(port(1)).unwrap();
+    while event_loop.cx().try_send(client, &[0; 4096]).is_ok() {}
+    let readable = || step(|cx| cx.readable(client));
+    let writable = || step(|cx| cx.writable(client));
+    let mut set = steps([
+        acceptor(&log, 0, listener),
+        acceptor(&log, 1, listener),
+        readable(),
+        readable(),
+        writable(),
+        writable(),
+    ]);
+    start_all(&mut event_loop, 6);
+    settle(&mut event_loop, &mut set);
+    for (socket, readiness, expected) in [
+        (listener.handle(), Readiness::READ, 1),
+        (client.handle(), Readiness::READ, 2),
+        (client.handle(), Readiness::WRITE, 2),
+    ] {
+        let noise = (socket.unwrap(), readiness);
+        event_loop.platform_mut().noise.extend([noise, noise]);
+        let before = event_loop.counters().polls;
+        event_loop.turn_now(&mut set).unwrap();
+        assert_eq!(event_loop.counters().polls - before, expected, "{noise:?}");
+    }
+    assert_eq!(log.take(), []);
+}
+
+#[test]
+fn set_up_code_that_accepts_does_not_queue_behind_tasks() {
+    let (mut event_loop, log) = (open_loop(), Log::default());
+    let listener = event_loop.cx().listen(port(1)).unwrap();
+    let mut set = steps([acceptor(&log, 0, listener)]);
+    settle(&mut event_loop, &mut set);
+    connect(&mut event_loop, 1);
+    let mut cx = event_loop.cx();
+    let deadline = Some(cx.now() + ms(1000));
+    assert!(cx.block_on(deadline, |cx| cx.accept(listener)).is_ok(), "though the task was woken for it");
+    settle(&mut event_loop, &mut set);
+    assert_eq!(log.take(), []);
+    connect(&mut event_loop, 1);
+    settle(&mut event_loop, &mut set);
+    assert_eq!(log.take(), [0]);
+}
+
+#[test]
+fn who_makes_room_and_accepts_again_does_so_behind_those_who_wait_for_room() {
+    let (mut event_loop, log) = (open_loop(), Log::default());
+    let listener = event_loop.cx().listen(port(1)).unwrap();
+    for _ in 0..12 {
+        let client = connect(&mut event_loop, 1);
+        while event_loop.cx().connect_on(client, port(1)).is_pending() {
+            event_loop.turn_now(&mut steps([idle()])).unwrap();
+        }
+        event_loop.cx().close(client).unwrap();
+    }
+    // All slots but one are taken.
+    while event_loop.tables().sockets.used < 15 {
+        event_loop.cx().tcp_socket(&Options::DEFAULT).unwrap();
+    }
+    let server = |name: usize| -> Step<'_> {
+        let (log, served) = (&log, Cell::new(TcpSocket::NONE));
+        step(move |cx| {
+            loop {
+                if !served.get().is_none() {
+                    ready!(cx.recv(served.get(), &mut Buffer::<8>::new()))?;
+                    cx.close(served.take())?;
+                }
+                served.set(ready!(cx.accept(listener))?);
+                log.borrow_mut().push(name);
+            }
+        })
+    };
+    let mut set = steps([idle(), server(1), server(2), server(3)]);
+    event_loop.turn_now(&mut set).unwrap();
+    for task in 1..4 {
+        event_loop.cx().start(task).unwrap();
+    }
+    settle(&mut event_loop, &mut set);
+    assert_eq!(*log.borrow(), [1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3]);
 }

@@ -268,3 +268,22 @@ fn accepting_for_ever_lets_other_tasks_run_and_keeps_the_rest_in_the_backlog() {
     });
     assert!(turns >= 3, "{turns}");
 }
+
+#[test]
+fn looking_at_the_same_bytes_for_ever_lets_other_tasks_run() {
+    let mut event_loop = open_loop();
+    let (client, server) = connection(&mut event_loop);
+    assert_eq!(event_loop.cx().try_send(client, &[1; 4]), Ok(4));
+    let mut looks = 0;
+    let turns = beside_another(&mut event_loop, |cx| {
+        while looks < MANY {
+            match cx.peek(server, &mut [0; 4]) {
+                Poll::Ready(count) => looks += usize::from(count == Ok(4)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    });
+    assert!(turns >= 10, "{turns}");
+    assert!(event_loop.counters().budget_stops >= 10);
+}

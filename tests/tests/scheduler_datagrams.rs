@@ -3,6 +3,7 @@
 mod scheduler_world;
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 
 use ptk_core::prelude::*;
 use ptk_core::{Handle, Readiness, TypedHandle};
@@ -375,4 +376,47 @@ fn a_cancelled_task_closes_its_sockets() {
     event_loop.cx().cancel(task).unwrap();
     assert_eq!(event_loop.tables().sockets.used, 0);
     assert!(event_loop.cx().udp_socket(port(4)).is_ok(), "the port is free again");
+}
+
+#[test]
+fn a_task_has_a_budget_of_datagrams_that_it_sends() {
+    let mut event_loop = open_loop();
+    let (sender, _receiver) = datagram_sockets(&mut event_loop);
+    let sent = RefCell::new(Vec::new());
+    let mut set = steps([step(|cx| {
+        let count = (0..1000).take_while(|_| cx.try_send_to(sender, &[7], port(2)).is_ok()).count();
+        sent.borrow_mut().push(count);
+        if sent.borrow().len() == 3 { Poll::Ready(Ok(())) } else { cx.send_to(sender, &[7], port(2)) }
+    })]);
+    event_loop.cx().start(0).unwrap();
+    event_loop.run(&mut set).unwrap();
+    assert_eq!((sent.take(), event_loop.counters().budget_stops), (vec![64; 3], 2));
+}
+
+#[test]
+fn a_buffer_without_room_receives_nothing_and_a_closed_socket_is_told_first() {
+    let mut event_loop = open_loop();
+    let (sender, receiver) = datagram_sockets(&mut event_loop);
+    let mut full = Buffer::<1>::new();
+    full.put_u8(9).unwrap();
+    let mut cx = event_loop.cx();
+    cx.try_send_to(sender, b"x", port(2)).unwrap();
+    assert_eq!(cx.recv_from(receiver, &mut full), Poll::Ready(Err(Error::BufferFull)));
+    cx.close(receiver).unwrap();
+    assert_eq!(cx.recv_from(receiver, &mut full), Poll::Ready(Err(Error::InvalidHandle)));
+    assert_eq!(full.readable(), [9]);
+}
+
+/// Linux takes an unspecified address for this host.
+#[test]
+fn nobody_is_no_peer_whatever_the_system_takes_him_for() {
+    let mut event_loop = EventLoop::<_, 0, 1>::new(0, ptk_linux::Linux::new());
+    event_loop.open().unwrap();
+    let mut cx = event_loop.cx();
+    let socket = cx.udp_socket(port(0)).unwrap();
+    for nobody in [SocketAddr::from(([0; 4], 9)), port(0)] {
+        assert_eq!(cx.connect_udp(socket, nobody), Err(Error::InvalidArgument), "{nobody}");
+        assert_eq!(cx.peer_address(socket), Err(Error::NotConnected));
+        assert_eq!(cx.try_send_to(socket, b"x", nobody), Err(Error::InvalidArgument), "{nobody}");
+    }
 }

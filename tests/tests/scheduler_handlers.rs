@@ -3,7 +3,7 @@
 mod scheduler_world;
 
 use std::cell::{Cell, RefCell};
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use ptk_core::{Buffer, Error, Event, Half, Handle, Options, Readiness, TcpSocket, Timer, TypedHandle};
 use scheduler_world::{Loop, connection, idle, ms, open_loop, port, settle, start_all, step, steps};
@@ -390,4 +390,67 @@ impl Yield for ptk_core::Cx<'_, scheduler_world::World> {
     fn yield_(&mut self) {
         ptk_core::__rt::Context::yield_now(self);
     }
+}
+
+#[test]
+fn a_task_cannot_wait_to_send_where_a_handler_is_told_of_room() {
+    let mut event_loop = open_loop();
+    let (_client, server) = connection(&mut event_loop);
+    event_loop.cx().set_handler(server).unwrap();
+    let told = Cell::new(None);
+    let mut set = steps([step(|cx| {
+        while cx.try_send(server, &[0; 4096]).is_ok() {}
+        told.set(Some(cx.writable(server)));
+        DONE
+    })])
+    .on_event(|cx, _, _| {
+        cx.stop();
+        Ok(())
+    });
+    event_loop.cx().start(0).unwrap();
+    event_loop.run(&mut set).unwrap();
+    assert_eq!(told.get(), Some(Poll::Ready(Err(Error::Busy))));
+}
+
+#[test]
+fn a_task_that_waits_for_something_cannot_set_a_handler_for_it_in_the_same_resume() {
+    let mut event_loop = open_loop();
+    let (timer, resumes) = (event_loop.cx().timer().unwrap(), Cell::new(0));
+    let mut set = steps([step(|cx| {
+        resumes.set(resumes.get() + 1);
+        let expired = cx.expired(timer);
+        if expired.is_pending() {
+            assert_eq!(cx.set_handler(timer), Err(Error::Busy));
+        }
+        expired.map(|count| count.map(|_| ()))
+    })]);
+    event_loop.turn_now(&mut set).unwrap();
+    event_loop.cx().start_timer(timer, ms(1)).unwrap();
+    event_loop.run(&mut set).unwrap();
+    assert_eq!((resumes.get(), event_loop.counters().failed_tasks), (2, 0));
+}
+
+#[test]
+fn a_task_that_is_refused_a_handler_passes_on_what_it_was_woken_for() {
+    let mut event_loop = open_loop();
+    let source = event_loop.cx().event_source().unwrap();
+    let (resumes, refused, got) = (Cell::new(0), Cell::new(false), Cell::new(0));
+    let first = step(|cx| {
+        resumes.set(resumes.get() + 1);
+        if resumes.get() == 1 {
+            return cx.raised(source).map(|_| Ok(()));
+        }
+        refused.set(cx.set_handler(source) == Err(Error::Busy));
+        Poll::Pending
+    });
+    let second = step(|cx| {
+        got.set(ready!(cx.raised(source))?.value);
+        DONE
+    });
+    let mut set = steps([first, second]);
+    event_loop.turn_now(&mut set).unwrap();
+    event_loop.cx().raise(source, 5).unwrap();
+    settle(&mut event_loop, &mut set);
+    assert!(refused.get());
+    assert_eq!(got.get(), 5);
 }

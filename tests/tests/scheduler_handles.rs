@@ -7,7 +7,7 @@ use std::task::Poll;
 use ptk_core::{
     Buffer, Cx, Error, EventSource, Half, Handle, Options, Platform, Task, TcpListener, TcpSocket, Timer, TypedHandle,
 };
-use scheduler_world::{Loop, World, connection, hash, idle, ms, port, settle, step, steps};
+use scheduler_world::{Loop, World, connection, hash, idle, ms, open_loop, port, settle, step, steps};
 
 /// One handle of each kind.
 #[derive(Clone, Copy, Debug)]
@@ -265,4 +265,26 @@ fn tables_that_are_full_say_which_and_how_large() {
     assert_eq!(texts[2], "socket table full (1 of 1): raise SOCKETS");
     assert_eq!(texts[3], texts[2]);
     assert_eq!(event_loop.platform().mock.open_sockets(), 0, "nothing was opened in the platform");
+}
+
+#[test]
+fn handles_that_nobody_owns_are_equal_for_a_hash_whoever_had_them() {
+    let worlds = [false, true].map(|one_by_one| {
+        let mut event_loop = open_loop();
+        let mut set = steps([step(|cx| {
+            let first = cx.timer().unwrap();
+            if one_by_one {
+                cx.detach(first).unwrap();
+            }
+            let second = cx.timer().unwrap();
+            cx.detach(second).unwrap();
+            if !one_by_one {
+                cx.detach(first).unwrap();
+            }
+            Poll::Ready(Ok(()))
+        })]);
+        event_loop.run(&mut set).unwrap();
+        hash(&event_loop)
+    });
+    assert_eq!(worlds[0], worlds[1]);
 }

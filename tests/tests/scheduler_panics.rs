@@ -204,3 +204,25 @@ fn a_handler_that_panics_does_not_take_the_raises_of_others_with_it() {
     settle(&mut event_loop, &mut set);
     assert_eq!(told.get(), 1);
 }
+
+#[test]
+fn a_handler_that_removes_itself_and_panics_does_not_take_the_raises_of_others_with_it() {
+    let mut event_loop = open_loop();
+    let sources = [(); 2].map(|()| event_loop.cx().event_source().unwrap());
+    for source in sources {
+        event_loop.cx().set_handler(source).unwrap();
+        event_loop.cx().raise(source, 5).unwrap();
+    }
+    let told = Cell::new(0);
+    let mut set = steps([idle()]).on_event(|cx, handle, _| {
+        if Some(handle) == sources[0].handle() {
+            cx.remove_handler(sources[0])?;
+            panic!("as planned");
+        }
+        told.set(told.get() + 1);
+        Ok(())
+    });
+    panicking_turn(&mut event_loop, &mut set);
+    settle(&mut event_loop, &mut set);
+    assert_eq!(told.get(), 1);
+}

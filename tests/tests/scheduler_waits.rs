@@ -2,9 +2,11 @@
 
 mod scheduler_world;
 
+use std::cell::Cell;
+
 use ptk_core::prelude::*;
 use ptk_core::{Counters, Handle, TaskReport, TaskState, WAIT_NODES};
-use scheduler_world::{Loop, World, connection, hash, ms, open_loop, port};
+use scheduler_world::{Loop, World, connection, hash, ms, open_loop, port, settle, start_all, step, steps};
 
 /// One body of many, by number.
 #[derive(Clone, Hash, Debug)]
@@ -345,4 +347,81 @@ fn the_tables_tell_how_full_they_are_and_were() {
     assert!(tables.bytes >= tables.tasks.bytes + tables.sockets.bytes + tables.timers.bytes + tables.events.bytes);
     assert_eq!(tables.sockets.to_string(), format!("2 of 16 used, 3 at most, {} bytes", tables.sockets.bytes));
     let _ = (client, server);
+}
+
+/// Waits for a timer for a while, closes it, and waits for another.
+#[derive(Clone, Hash, Debug)]
+struct Closer {
+    pt: PtTimed,
+    timers: [Timer; 2],
+}
+
+impl Protothread<World> for Closer {
+    type Output = Result<(), Error>;
+
+    #[protothread]
+    fn run(&mut self, cx: &mut Cx<'_, World>, _: &mut ()) -> Result<(), Error> {
+        let _ = wait!(cx.expired(self.timers[0]), timeout = ms(5));
+        cx.close(self.timers[0])?;
+        wait!(cx.expired(self.timers[1]))?;
+        Ok(())
+    }
+}
+
+#[test]
+fn closing_what_one_waits_for_no_more_wakes_nobody() {
+    let mut event_loop = open_loop();
+    let timers = [(); 2].map(|()| event_loop.cx().timer().unwrap());
+    let mut set = [Closer { pt: PtTimed::new(), timers }];
+    event_loop.turn(&mut set).unwrap();
+    event_loop.turn(&mut set).unwrap();
+    event_loop.turn_now(&mut set).unwrap();
+    assert_eq!((event_loop.counters().polls, event_loop.tables().timers.used), (2, 1));
+    event_loop.cx().start_timer(timers[1], ms(1)).unwrap();
+    event_loop.run(&mut set).unwrap();
+    no_errors(event_loop.counters());
+}
+
+#[test]
+fn a_deadline_that_is_not_met_again_is_forgotten() {
+    let mut event_loop = open_loop();
+    let (source, resumes) = (event_loop.cx().event_source().unwrap(), Cell::new(0));
+    let mut set = steps([step(|cx| {
+        if resumes.replace(resumes.get() + 1) == 0 {
+            assert!(cx.sleep_until(Instant::ORIGIN + ms(5)).is_pending());
+        }
+        while cx.raised(source).is_ready() {}
+        Poll::Pending
+    })]);
+    event_loop.turn_now(&mut set).unwrap();
+    assert_eq!(event_loop.next_deadline(), Some(Instant::ORIGIN + ms(5)));
+    event_loop.cx().raise(source, 1).unwrap();
+    event_loop.turn_now(&mut set).unwrap();
+    assert_eq!((resumes.get(), event_loop.next_deadline()), (2, None));
+}
+
+#[test]
+fn a_task_that_is_woken_for_room_to_send_and_leaves_passes_it_on() {
+    let mut event_loop = open_loop();
+    let (client, server) = connection(&mut event_loop);
+    let (resumes, sent) = (Cell::new(0), Cell::new(false));
+    let leaver = step(|cx| match resumes.replace(resumes.get() + 1) {
+        0 => {
+            while cx.try_send(client, &[0; 4096]).is_ok() {}
+            cx.writable(client)
+        }
+        _ => Poll::Ready(Ok(())),
+    });
+    let sender = step(|cx| {
+        let writable = cx.writable(client);
+        sent.set(writable.is_ready());
+        writable
+    });
+    let mut set = steps([leaver, sender]);
+    start_all(&mut event_loop, 2);
+    settle(&mut event_loop, &mut set);
+    assert_eq!((resumes.get(), sent.get()), (1, false), "the way is full");
+    while event_loop.cx().try_recv(server, &mut [0; 4096]).is_ok() {}
+    settle(&mut event_loop, &mut set);
+    assert_eq!((resumes.get(), sent.get()), (2, true));
 }

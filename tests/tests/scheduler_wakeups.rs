@@ -6,14 +6,15 @@
 
 mod scheduler_world;
 
-use std::task::Poll;
+use std::cell::Cell;
+use std::task::{Poll, ready};
 
 use ptk_core::__rt::{begin, leave, suspend};
 use ptk_core::{
     Buffer, Cx, Error, EventLoop, EventSource, Instant, Options, Pt, Readiness, Suspended, Task, TaskSet, TaskState,
     TcpListener, TcpSocket, Timer, TypedHandle,
 };
-use scheduler_world::{Random, World, hash, ms, port};
+use scheduler_world::{Random, Step, World, hash, ms, open_loop, port, settle, step, steps};
 
 const TASKS: usize = 6;
 
@@ -380,4 +381,27 @@ fn the_same_seed_gives_the_same_world_and_so_does_a_copy_of_it() {
         copy.pass_time();
         assert_eq!((hash(&one.event_loop), hash(&one.set)), hashes[0], "what happens to a copy reaches the original");
     }
+}
+
+#[test]
+fn tasks_that_take_in_turn_from_one_source_all_get_their_share() {
+    let mut event_loop = open_loop();
+    let source = event_loop.cx().event_source().unwrap();
+    let shares = [Cell::new(0), Cell::new(0), Cell::new(0)];
+    let taker = |name: usize| -> Step<'_> {
+        let share = &shares[name];
+        step(move |cx| {
+            loop {
+                ready!(cx.raised(source))?;
+                share.set(share.get() + 1);
+            }
+        })
+    };
+    let mut set = steps([taker(0), taker(1), taker(2)]);
+    event_loop.turn_now(&mut set).unwrap();
+    for _ in 0..30 {
+        event_loop.cx().raise(source, 0).unwrap();
+        settle(&mut event_loop, &mut set);
+    }
+    assert_eq!([0, 1, 2].map(|name: usize| shares[name].get()), [10, 10, 10]);
 }

@@ -192,3 +192,35 @@ fn frames_are_received_whole_and_the_end_between_them_is_told_from_the_end_withi
     assert_eq!(cx.recv_frame(client, &mut buffer, &LINES), Poll::Ready(Err(Error::MessageTooLarge)));
     assert_eq!(buffer.readable(), b"no end..");
 }
+
+#[test]
+fn whether_there_is_something_to_read_is_asked_of_the_platform() {
+    let mut event_loop = open_loop();
+    let (client, server) = connection(&mut event_loop);
+    event_loop.cx().try_send(server, b"x").unwrap();
+    let mut stream = Blocking::new(event_loop.cx(), client);
+    let arrived = (0..10).any(|_| {
+        stream.cx().platform().mock.advance(ms(1));
+        stream.read_ready() == Ok(true)
+    });
+    assert!(arrived, "nobody has waited");
+    assert_eq!((stream.read(&mut [0; 4]), stream.read_ready()), (Ok(1), Ok(false)));
+    let mut closed = EventLoop::<_, 1>::new(0, ptk_mock::Mock::new());
+    assert_eq!(Blocking::new(closed.cx(), TcpSocket::NONE).read_ready(), Err(Error::NotOpen));
+}
+
+#[test]
+fn a_frame_is_ready_with_its_last_byte_and_of_a_closed_socket_there_is_none() {
+    let mut event_loop = open_loop();
+    let (client, server) = connection(&mut event_loop);
+    let mut buffer = Buffer::<8>::new();
+    let mut cx = event_loop.cx();
+    let deadline = Some(cx.now() + ms(1000));
+    for piece in [&b"li"[..], b"ne\n"] {
+        cx.try_send(server, piece).unwrap();
+    }
+    assert_eq!(cx.block_on(deadline, |cx| cx.recv_frame(client, &mut buffer, &LINES)), Ok(5), "nothing is behind it");
+    cx.close(client).unwrap();
+    assert_eq!(cx.recv_frame(client, &mut buffer, &LINES), Poll::Ready(Err(Error::InvalidHandle)));
+    assert_eq!(cx.recv_until(client, &mut buffer, b"\n"), Poll::Ready(Err(Error::InvalidHandle)));
+}

@@ -25,7 +25,7 @@ impl<P: Platform> Cx<'_, P> {
 
     fn try_set_handler(&mut self, handle: Option<Handle>) -> Result<(), Error> {
         let handle = handle.ok_or(Error::InvalidHandle)?;
-        self.forget_stale_waits(handle);
+        self.step_back_from(handle);
         let waiters = self.waiters(handle).ok_or(Error::InvalidHandle)?;
         let writers = self.sockets.get(handle).map_or(WaitList::EMPTY, |slot| slot.writers);
         if waiters != WaitList::EMPTY || writers != WaitList::EMPTY {
@@ -37,16 +37,16 @@ impl<P: Platform> Cx<'_, P> {
         Ok(())
     }
 
-    /// A task that no longer waits for `handle` may set a handler in the same resume.
-    fn forget_stale_waits(&mut self, handle: Handle) {
+    /// Ends what the current task waited for before it was resumed: it may set a handler now.
+    fn step_back_from(&mut self, handle: Handle) {
         let index = handle.index();
         match TableName::of(handle.kind()) {
             Some(TableName::Sockets) => {
-                self.forget_stale(Source::readable(index));
-                self.forget_stale(Source::writable(index));
+                self.step_back(Source::readable(index));
+                self.step_back(Source::writable(index));
             }
-            Some(TableName::Timers) => self.forget_stale(Source::expired(index)),
-            Some(TableName::Sources) => self.forget_stale(Source::raised(index)),
+            Some(TableName::Timers) => self.step_back(Source::expired(index)),
+            Some(TableName::Sources) => self.step_back(Source::raised(index)),
             Some(TableName::Lookups) | None => {}
         }
     }

@@ -144,6 +144,32 @@ impl<P: Platform> Cx<'_, P> {
         }
     }
 
+    /// The slot of a handle that an earlier evaluation of the current wait opened with `tag` as its user data, and that
+    /// `is_it` agrees to.
+    pub(crate) fn owned_here(
+        &mut self,
+        table: TableName,
+        tag: u32,
+        is_it: impl Fn(&mut Self, usize) -> bool,
+    ) -> Option<usize> {
+        if self.poll.control.fresh {
+            return None;
+        }
+        let scope = self.poll.control.scope;
+        let mut link = self.first_owned(self.poll.task?);
+        while !link.is_none() {
+            let owner = *self.owners.get(link)?;
+            if let Some((owned, index)) = link.place()
+                && (owned, owner.scope, owner.user_data) == (table, scope, tag)
+                && is_it(self, index)
+            {
+                return Some(index);
+            }
+            link = owner.next;
+        }
+        None
+    }
+
     /// Whether the current task may own handles in `scope`; a quick no is exact.
     #[inline(always)]
     pub(crate) fn has_handles_in(&self, scope: Scope) -> bool {

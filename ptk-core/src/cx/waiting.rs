@@ -22,12 +22,27 @@ impl<P: Platform> Cx<'_, P> {
         let Some(slot) = self.tasks.slots.get_mut(task) else { return Poll::Pending };
         for (place, node) in slot.nodes.iter_mut().enumerate() {
             if node.source() == source {
+                // Who took something and waits again does so behind the others; who found nothing keeps its place.
+                let id = NodeId::new(task, place);
+                let goes_back = node.has_fired() && self.poll.has_progressed() && !node.is_alone(id);
                 node.unfire();
                 self.poll.registered |= 1 << place;
+                if goes_back {
+                    self.move_back(id, source);
+                }
                 return Poll::Pending;
             }
         }
         self.register(task, source)
+    }
+
+    /// Moves a node to the end of its list.
+    #[cold]
+    fn move_back(&mut self, id: NodeId, source: Source) {
+        let list = self.list(source);
+        let list = self.tasks.unlink(list, id);
+        let list = self.tasks.link(list, id, source);
+        self.set_list(source, list);
     }
 
     #[inline(never)]

@@ -92,21 +92,8 @@ impl<P: Platform> Cx<'_, P> {
 
     /// The lookup that this wait's earlier evaluation began.
     pub(crate) fn lookup_here(&mut self, tag: u32) -> Option<Handle> {
-        if self.poll.control.fresh {
-            return None;
-        }
-        let scope = self.poll.control.scope;
-        let mut link = self.tasks.slots.get(self.poll.task?)?.owned;
-        while !link.is_none() {
-            let owner = *self.owners.get(link)?;
-            if let Some((TableName::Lookups, index)) = link.place()
-                && (owner.scope, owner.user_data) == (scope, tag)
-            {
-                return self.names.lookups.handle_at(index);
-            }
-            link = owner.next;
-        }
-        None
+        let index = self.owned_here(TableName::Lookups, tag, |_, _| true)?;
+        self.names.lookups.handle_at(index)
     }
 
     /// A slot, once there is one: those who were woken for one come first, and while there is room nobody waits.

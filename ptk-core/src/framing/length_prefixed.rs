@@ -78,7 +78,7 @@ impl LengthPrefixed {
     ///
     /// [`Error::MessageTooLarge`] if the frame is larger than the framing allows, or its length than the field;
     /// [`Error::BufferFull`] if the frame does not fit; [`Error::InvalidArgument`] if the length is not at the frame's
-    /// beginning. Then nothing is appended.
+    /// beginning, or the frame ends before the place from which its length counts. Then nothing is appended.
     pub fn put(&self, out: &mut Buf, payload: &[u8]) -> Result<(), Error> {
         if self.offset != 0 {
             return Err(Error::InvalidArgument);
@@ -113,7 +113,8 @@ impl LengthPrefixed {
     /// # Errors
     ///
     /// [`Error::MessageTooLarge`] if the frame is larger than the framing allows, or its length than the field;
-    /// [`Error::InvalidArgument`] if it is too short for its header. Then nothing is written.
+    /// [`Error::InvalidArgument`] if it is too short for its header, or ends before the place from which its length counts.
+    /// Then nothing is written.
     pub fn seal(&self, out: &mut Buf, start: usize) -> Result<(), Error> {
         let frame = out.len().checked_sub(start).ok_or(Error::InvalidArgument)?;
         if frame < self.field_end() {

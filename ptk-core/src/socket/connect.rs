@@ -85,23 +85,10 @@ impl<P: Platform> Cx<'_, P> {
 
     /// The socket that this wait's earlier evaluation is connecting.
     fn connecting_here(&mut self, tag: u32) -> Option<TcpSocket> {
-        if self.poll.control.fresh {
-            return None;
-        }
-        let scope = self.poll.control.scope;
-        let mut link = self.tasks.slots.get(self.poll.task?)?.owned;
-        while !link.is_none() {
-            let owner = *self.owners.get(link)?;
-            if let Some((TableName::Sockets, index)) = link.place()
-                && (owner.scope, owner.user_data) == (scope, tag)
-                && let Some(slot) = self.sockets.slot_at(index)
-                && slot.value().has(IMPLICIT)
-            {
-                return self.sockets.handle_at(index).and_then(TcpSocket::from_handle);
-            }
-            link = owner.next;
-        }
-        None
+        let index = self.owned_here(TableName::Sockets, tag, |cx, index| {
+            cx.sockets.slot_at(index).is_some_and(|slot| slot.value().has(IMPLICIT))
+        })?;
+        self.sockets.handle_at(index).and_then(TcpSocket::from_handle)
     }
 
     fn implicit_socket(&mut self, options: &Options, tag: u32) -> Result<TcpSocket, Error> {

@@ -72,14 +72,24 @@ impl<P: Platform> Cx<'_, P> {
         self.wait_for(source).map(|error| Err(self.fail(error)))
     }
 
-    /// The listener to wait for if others are first: one that was woken for the next connection, or, where the current
-    /// task has had its turn, one that waits.
+    /// What to wait for if others are first: for the listener, if one was woken for the next connection or, where the
+    /// current task has had its turn, one waits; for room, if others wait for that.
     fn must_queue(&mut self, listener: TcpListener) -> Option<Source> {
-        let handle = listener.handle().filter(|handle| self.sockets.contains(*handle))?;
+        self.poll.task?;
+        let was_woken_for_room = self.was_woken_by(Source::ROOM);
+        if was_woken_for_room && !self.poll.accepted {
+            // It was first at the listener when there was no room.
+            return None;
+        }
+        let handle = listener.handle()?;
+        let somebody_is_there = self.sockets.get(handle)?.ready.has(Readiness::READ);
         let source = Source::readable(handle.index());
         let others_are_first =
             if self.poll.accepted { self.has_other_waiters(source) } else { self.is_promised_to_another(source) };
-        (others_are_first && self.poll.task.is_some()).then_some(source)
+        if others_are_first {
+            return Some(source);
+        }
+        (somebody_is_there && self.has_other_waiters(Source::ROOM)).then_some(Source::ROOM)
     }
 
     /// Takes the next connection if there is one, without waiting.

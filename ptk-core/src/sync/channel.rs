@@ -135,15 +135,15 @@ impl<T: Clone, const N: usize> Channel<T, N> {
     /// [`Error::NotConnected`] if the channel is closed, or is closed meanwhile; [`Error::TooManyWaits`].
     pub fn send<P: Platform>(&mut self, cx: &mut Cx<'_, P>, message: &T) -> Poll<Result<(), Error>> {
         let available = if self.closed { FOR_ALL } else { self.room() };
-        let taken = cx.take(&mut self.id, Shared::Space, available);
-        if taken != Poll::Ready(Ok(())) {
-            return taken;
+        let free = cx.poll_free(&mut self.id, Shared::Space, available);
+        if free != Poll::Ready(Ok(())) {
+            return free;
         }
-        if self.closed {
-            return Poll::Ready(Err(cx.fail(Error::NotConnected)));
-        }
-        self.push(cx, message.clone());
-        taken
+        let message = (!self.closed).then(|| message.clone());
+        cx.taken(self.id, Shared::Space);
+        let Some(message) = message else { return Poll::Ready(Err(cx.fail(Error::NotConnected))) };
+        self.push(cx, message);
+        free
     }
 
     /// Sends a copy of `message` without waiting.
@@ -155,8 +155,10 @@ impl<T: Clone, const N: usize> Channel<T, N> {
         if self.closed {
             return Err(cx.fail(Error::NotConnected));
         }
+        cx.check_free(self.id, Shared::Space, self.room())?;
+        let message = message.clone();
         cx.try_take(self.id, Shared::Space, self.room())?;
-        self.push(cx, message.clone());
+        self.push(cx, message);
         Ok(())
     }
 

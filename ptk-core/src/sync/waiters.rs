@@ -37,24 +37,39 @@ impl Id {
 impl<P: Platform> Cx<'_, P> {
     /// Takes one of `available`, or waits for it. The caller does the taking.
     pub(super) fn take(&mut self, id: &mut Id, wanted: Shared, available: usize) -> Poll<Result<(), Error>> {
-        let source = id.source(wanted);
-        let free = self.is_free(source, available);
+        let free = self.poll_free(id, wanted, available);
+        if free == Poll::Ready(Ok(())) {
+            self.taken(*id, wanted);
+        }
+        free
+    }
+
+    /// Waits until one of `available` may be taken, which is to be told by [`taken`](Self::taken). Until then it stays
+    /// promised, so that a panic in between loses nothing.
+    pub(super) fn poll_free(&mut self, id: &mut Id, wanted: Shared, available: usize) -> Poll<Result<(), Error>> {
+        let free = self.is_free(id.source(wanted), available);
         if free && self.poll.may_progress() {
-            self.poll.progress();
-            self.forget_stale(source);
             return Poll::Ready(Ok(()));
         }
         self.wait_for_shared(id, wanted, free).map(|error| Err(self.fail(error)))
     }
 
+    /// The current task has taken what it waited for.
+    pub(super) fn taken(&mut self, id: Id, wanted: Shared) {
+        self.poll.progress();
+        self.forget_stale(id.source(wanted));
+    }
+
     /// Takes one of `available` if nobody else is before. The caller does the taking.
     pub(super) fn try_take(&mut self, id: Id, wanted: Shared, available: usize) -> Result<(), Error> {
-        let source = id.source(wanted);
-        if !self.is_free(source, available) {
-            return Err(Error::WouldBlock);
-        }
-        self.forget_stale(source);
+        self.check_free(id, wanted, available)?;
+        self.forget_stale(id.source(wanted));
         Ok(())
+    }
+
+    /// Whether one of `available` may be taken.
+    pub(super) fn check_free(&self, id: Id, wanted: Shared, available: usize) -> Result<(), Error> {
+        if self.is_free(id.source(wanted), available) { Ok(()) } else { Err(Error::WouldBlock) }
     }
 
     fn is_free(&self, source: Source, available: usize) -> bool {
@@ -116,7 +131,19 @@ impl<P: Platform> Cx<'_, P> {
 
     /// Wakes all that wait.
     pub(super) fn offer_all(&mut self, id: Id, wanted: Shared) {
-        while self.wake_shared(id.source(wanted)) {}
+        let (source, list) = (id.source(wanted), self.state.shared);
+        let Some(first) = list.first() else { return };
+        let mut id = first;
+        loop {
+            let Some(node) = self.tasks.node(id).copied() else { return };
+            if !node.has_fired() && node.source() == source {
+                self.fire(id);
+            }
+            id = node.next();
+            if id == first {
+                return;
+            }
+        }
     }
 
     fn wake_shared(&mut self, source: Source) -> bool {
