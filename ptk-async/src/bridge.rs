@@ -6,16 +6,34 @@ use core::task::Poll;
 
 use ptk_core::{Cx, Error, Options, Platform, TcpListener, TypedHandle};
 
-use crate::frame::Frame;
+use crate::frame::{Frame, InUse};
 use crate::operation::{Child, Wait};
 use crate::raw::Loan;
+use crate::resume::Resume;
 use crate::stream::{Listener, StreamIo, TcpConnection};
 
 /// What a future and its [`AsyncTask`](crate::AsyncTask) share: the operations in the future reach the loop through it,
 /// while the task polls them. One serves all tasks of a loop. At most sixteen bytes.
 ///
-/// Polled by somebody else, every operation fails with [`Error::NotSupported`]. A bridge, and with it every future that
-/// uses one, stays in its thread:
+/// Polled by somebody else, every operation fails with [`Error::NotSupported`].
+///
+/// # Dropping
+///
+/// What comes from a bridge closes what it holds when it is dropped in a poll of an [`AsyncTask`](crate::AsyncTask) with
+/// this bridge: a connection, a listener or a datagram socket in that of any task of its loop, the future of
+/// [`run`](Self::run) in that of the very `AsyncTask` in which it was started.
+///
+/// - It is closed at once. While the context is in use, which is inside the closure of [`with`](Self::with),
+///   [`wait`](Self::wait) or [`run`](Self::run), it is noted, and closed when the closure returns. There is room for all
+///   protothreads that a task can await, and for eight handles: if more than eight are dropped in one call of such a
+///   closure, the further ones stay open.
+/// - What stays open, and what is dropped elsewhere (outside a poll, in one of another loop or another bridge, in a plain
+///   protothread), is closed when the task that owns it ends. So is what is never dropped
+///   ([`mem::forget`](core::mem::forget)). Until then such a future of `run` also keeps its place among the eight.
+///
+/// # Threads and lifetimes
+///
+/// A bridge, and with it every future that uses one, stays in its thread:
 ///
 /// ```compile_fail,E0277
 /// # use ptk_async::Bridge;
@@ -51,6 +69,8 @@ impl<P: Platform> Bridge<P> {
     /// An operation of the context that is pending registers the task, and nobody evaluates it again: for that there is
     /// [`wait`](Self::wait).
     ///
+    /// What the operation drops is closed when it returns, up to eight handles; see [Dropping](Self#dropping).
+    ///
     /// # Errors
     ///
     /// [`Error::NotSupported`] outside the poll of an [`AsyncTask`](crate::AsyncTask), and inside another call of this.
@@ -64,7 +84,8 @@ impl<P: Platform> Bridge<P> {
     /// For operations that open nothing before they are ready. Protothreads, and [`Cx::connect`], are to be awaited with
     /// [`run`](Self::run).
     ///
-    /// Dropped before it is ready, it is waited for no more.
+    /// Dropped before it is ready, it is waited for no more. What the operation itself drops is closed when it returns, as
+    /// with [`with`](Self::with).
     ///
     /// # Errors
     ///
@@ -82,7 +103,8 @@ impl<P: Platform> Bridge<P> {
     /// `bridge.run(|cx| self.child.run(cx, &mut ())).await`. As with `wait!`, the protothread starts at its beginning, and
     /// what it opened is closed if it fails or is given up, and passes to the task otherwise.
     ///
-    /// A task can await eight at once.
+    /// A task can await eight at once. One that is dropped before it is ready gives its place back; one that is forgotten, or
+    /// dropped elsewhere than in a poll of its own task, keeps it until the task ends; see [Dropping](Self#dropping).
     ///
     /// # Errors
     ///
@@ -155,17 +177,28 @@ impl<P: Platform> Bridge<P> {
         next
     }
 
+    /// Uses the context, and closes what is given up meanwhile.
     pub(crate) fn reach<R>(&self, operation: impl FnOnce(&mut Frame<'_, '_, P>) -> R) -> Result<R, Error> {
-        self.loan.with(operation).ok_or(Error::NotSupported)
+        let used = self.loan.with(|frame| {
+            let in_use = InUse(frame);
+            operation(in_use.0)
+        });
+        used.ok_or(Error::NotSupported)
     }
 
-    /// Closes what an owner that is dropped had opened, if it is open. Outside a poll that is left to the task's end.
+    /// Notes that something is given up, and closes it; while the context is in use, its user does so behind that.
+    /// Outside a poll it is left to the task's end.
+    pub(crate) fn give_up(&self, note: impl FnOnce(&Resume)) {
+        if self.loan.resume(note).is_some() {
+            let _ = self.reach(|_| ());
+        }
+    }
+
+    /// Closes what an owner that is dropped had opened, if it is open.
     pub(crate) fn close(&self, handle: impl TypedHandle) {
-        let _ = self.with(|cx| {
-            if handle.handle().is_some_and(|handle| cx.is_valid(handle)) {
-                let _ = cx.close(handle);
-            }
-        });
+        if let Some(handle) = handle.handle() {
+            self.give_up(|resume| resume.give_up_handle(handle));
+        }
     }
 }
 

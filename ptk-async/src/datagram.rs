@@ -10,7 +10,7 @@ use crate::bridge::Bridge;
 use crate::operation::retry;
 
 /// A UDP socket, bound, and connected to a peer or not. Dropped inside the poll of a task it closes; see
-/// [`StreamIo`](crate::StreamIo), also for what cancelling means.
+/// [Dropping](Bridge#dropping). A send or receive that is dropped before it is ready has sent or taken nothing.
 ///
 /// # The traits of `embedded-nal-async`
 ///

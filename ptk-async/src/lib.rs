@@ -107,14 +107,15 @@
 //! - A task has [`WAIT_NODES`](ptk_core::WAIT_NODES) wait nodes, two unless ptk-core's features `wait-nodes-4` or
 //!   `wait-nodes-8` say more, and with a [`TaskWaker`] one of them is for wakes. Joining more operations that are pending
 //!   gives [`TooManyWaits`](ptk_core::Error::TooManyWaits). Sleeps and timeouts take none.
-//! - What is dropped in a poll is closed at once. What is dropped elsewhere (a future after its loop has ended) is closed
-//!   with its task.
+//! - What is dropped in a poll is closed at once, or, while the context is in use, when the closure that uses it returns.
+//!   What is dropped elsewhere (a future after its loop has ended) is closed with its task. The limits stand with
+//!   [`Bridge`](Bridge#dropping).
 //!
 //! # Giving up
 //!
 //! Dropping the future of an operation gives up its registration, and whatever it had opened: a connect that was under way
-//! is closed, an awaited protothread's handles are. A read, write, send, receive or accept that was dropped before it was
-//! ready has done nothing.
+//! is closed, an awaited protothread's handles are. [`Bridge`](Bridge#dropping) says when. A read, write, send, receive or
+//! accept that was dropped before it was ready has done nothing.
 //!
 //! # Soundness
 //!
@@ -137,6 +138,7 @@ mod nal;
 mod operation;
 #[allow(unsafe_code, reason = "the one module that may")]
 mod raw;
+mod resume;
 mod stream;
 mod task;
 mod task_waker;

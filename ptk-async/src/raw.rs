@@ -5,12 +5,13 @@
 //! A future cannot be handed a `&mut Cx`, because its `poll` has no argument for one. So the task puts a pointer to it
 //! into a cell ([`Loan`]) for the time of the poll, and the operations in the future take it out. It is sound because
 //!
-//! - the pointer is in the cell only while [`Loan::lend`] runs, which borrows what it points to mutably, and a guard takes
-//!   it out again, also when the poll panics;
-//! - whoever uses it takes it out of the cell, so that nobody else finds it meanwhile;
-//! - who uses it gets a reference whose lifetimes are any ([`Loan::with`] asks for a closure that is generic over them),
-//!   so that neither it nor anything inside it can be kept;
-//! - the cell is neither `Send` nor `Sync`: no other thread can see it, and no future that refers to it can leave.
+//! - the pointers are in their cells only while [`Loan::lend`] runs, which borrows what they point to, and a guard takes
+//!   them out again, also when the poll panics;
+//! - whoever uses the frame takes its pointer out of its cell, so that nobody else finds it meanwhile; what stays within
+//!   reach then is shared, and changes in cells alone;
+//! - who uses it gets a reference whose lifetimes are any ([`Loan::with`] and [`Loan::lent`] ask for closures that are
+//!   generic over them), so that neither it nor anything inside it can be kept;
+//! - the cells are neither `Send` nor `Sync`: no other thread can see them, and no future that refers to them can leave.
 
 use core::cell::Cell;
 use core::marker::PhantomData;
@@ -22,23 +23,31 @@ use core::task::{RawWaker, RawWakerVTable, Waker};
 use ptk_core::Platform;
 
 use crate::frame::Frame;
+use crate::resume::Resume;
 use crate::task_waker::TaskWaker;
 
 /// Holds a [`Frame`] while it is lent.
 pub(crate) struct Loan<P: Platform> {
-    /// Points to a `Frame<'_, '_, P>`, whose lifetimes have no name here.
-    frame: Cell<Option<NonNull<()>>>,
+    /// The innermost one; its lifetime has no name here.
+    lent: Cell<Option<NonNull<Lent<'static>>>>,
     /// Invariant, as the frame is.
     platform: PhantomData<Cell<P>>,
 }
 
-/// Puts back what was in the cell before.
-struct Restore<'l> {
-    cell: &'l Cell<Option<NonNull<()>>>,
-    before: Option<NonNull<()>>,
+/// What is lent for one poll.
+struct Lent<'l> {
+    /// Points to a `Frame<'_, '_, P>`, whose lifetimes have no name here; `None` while it is in use.
+    frame: Cell<Option<NonNull<()>>>,
+    resume: &'l Resume,
 }
 
-impl Drop for Restore<'_> {
+/// Puts back what was in the cell before.
+struct Restore<'r, T> {
+    cell: &'r Cell<Option<NonNull<T>>>,
+    before: Option<NonNull<T>>,
+}
+
+impl<T> Drop for Restore<'_, T> {
     fn drop(&mut self) {
         self.cell.set(self.before);
     }
@@ -46,26 +55,43 @@ impl Drop for Restore<'_> {
 
 impl<P: Platform> Loan<P> {
     pub(crate) const fn new() -> Self {
-        Loan { frame: Cell::new(None), platform: PhantomData }
+        Loan { lent: Cell::new(None), platform: PhantomData }
     }
 
     /// Lends `frame` while `poll` runs.
     pub(crate) fn lend<R>(&self, frame: &mut Frame<'_, '_, P>, poll: impl FnOnce() -> R) -> R {
-        let pointer = NonNull::from(frame).cast();
-        let _restore = Restore { cell: &self.frame, before: self.frame.replace(Some(pointer)) };
+        let resume = frame.resume;
+        let lent = Lent { frame: Cell::new(Some(NonNull::from(frame).cast())), resume };
+        let _restore = Restore { cell: &self.lent, before: self.lent.replace(Some(NonNull::from(&lent).cast())) };
         poll()
     }
 
     /// Uses the frame that is lent now; `None` if there is none, or it is in use.
     pub(crate) fn with<R>(&self, operation: impl FnOnce(&mut Frame<'_, '_, P>) -> R) -> Option<R> {
-        let pointer = self.frame.take()?;
-        let _restore = Restore { cell: &self.frame, before: Some(pointer) };
-        // SAFETY: `lend` put the pointer there and has not returned, so what it points to is alive and borrowed mutably
-        // by `lend` alone, which does not touch it. It was taken out of the cell, so that there is no second reference
-        // until `_restore` puts it back, which is behind the end of this one. It was made of a `Frame` of this very `P`,
-        // in which the cell is invariant; the lifetimes are those of the caller's closure, which holds for any.
-        let frame = unsafe { pointer.cast::<Frame<'_, '_, P>>().as_mut() };
-        Some(operation(frame))
+        self.lent(|lent| {
+            let pointer = lent.frame.take()?;
+            let _restore = Restore { cell: &lent.frame, before: Some(pointer) };
+            // SAFETY: `lend` put the pointer there and has not returned, so what it points to is alive and borrowed
+            // mutably by `lend` alone, which does not touch it. It was taken out of the cell, so that there is no second
+            // reference until `_restore` puts it back, which is behind the end of this one. It was made of a `Frame` of
+            // this very `P`, in which the loan is invariant; the lifetimes are those of the caller's closure, which holds
+            // for any.
+            let frame = unsafe { pointer.cast::<Frame<'_, '_, P>>().as_mut() };
+            Some(operation(frame))
+        })?
+    }
+
+    /// Looks at the resume for which a frame is lent, in use or not; `None` if none is lent.
+    pub(crate) fn resume<R>(&self, look: impl FnOnce(&Resume) -> R) -> Option<R> {
+        self.lent(|lent| look(lent.resume))
+    }
+
+    fn lent<R>(&self, look: impl FnOnce(&Lent<'_>) -> R) -> Option<R> {
+        let pointer = self.lent.get()?;
+        // SAFETY: `lend` put the pointer there and has not returned, so what it points to is alive, and nobody has a
+        // mutable reference to it. The lifetime is that of the caller's closure, which holds for any.
+        let lent = unsafe { pointer.as_ref() };
+        Some(look(lent))
     }
 }
 

@@ -20,8 +20,9 @@ pub type DescriptorIo<'b, P> = StreamIo<'b, P, Descriptor>;
 /// A stream of bytes with the traits of `embedded-io-async`, through a [`Bridge`]. So is a reference to one, so that one
 /// future can read while another writes.
 ///
-/// Dropped inside the poll of a task it closes its handle, as [`Cx::close`] does. Elsewhere it cannot, and the handle
-/// stays open until the task that owns it ends.
+/// Dropped inside the poll of a task it closes its handle, as [`Cx::close`] does: at once, or when the closure returns that
+/// is using the context. Elsewhere it cannot, and the handle stays open until the task that owns it ends. See
+/// [Dropping](Bridge#dropping), also for a limit.
 ///
 /// # Reading
 ///
@@ -85,7 +86,7 @@ impl<'b, P: Platform, H: Stream> StreamIo<'b, P, H> {
             Poll::Ready(Err(Error::TooManyWaits)) => Ok(false),
             Poll::Ready(ready) => ready.map(|()| true),
             Poll::Pending => {
-                frame.stale = true;
+                frame.resume.stale.set(true);
                 Ok(false)
             }
         })?
@@ -223,7 +224,7 @@ impl<P: Platform, H: Stream> WriteReady for StreamIo<'_, P, H> {
     }
 }
 
-/// A listener. Dropped inside the poll of a task it closes; see [`StreamIo`].
+/// A listener. Dropped inside the poll of a task it closes; see [Dropping](Bridge#dropping).
 pub struct Listener<'b, P: Platform> {
     bridge: &'b Bridge<P>,
     handle: TcpListener,

@@ -12,6 +12,7 @@ use ptk_core::{Cx, Error, EventSource, Platform, Protothread, Pt};
 use crate::bridge::Bridge;
 use crate::frame::Frame;
 use crate::raw::{self, PollWakes};
+use crate::resume::{Parent, Resume};
 use crate::task_waker::TaskWaker;
 
 /// A future that is polled as a task of a PTK loop: a [`Protothread`] for a field of a task set, for
@@ -42,13 +43,16 @@ use crate::task_waker::TaskWaker;
 /// # Costs
 ///
 /// At most 48 bytes on a 64-bit machine, and the future itself; with a [`TaskWaker`] one event source, and one wait node as soon
-/// as somebody has kept a waker. A resume costs no more than a protothread's, but for a few words that are written.
+/// as somebody has kept a waker. A resume costs no more than a protothread's, but for some 150 bytes on the stack that are
+/// written.
 ///
 /// A future is not `Clone`, not `Hash` and not `Debug`: a world with one in it cannot be copied, compared or explored
 /// as one of protothreads can.
 pub struct AsyncTask<'a, P: Platform, F: ?Sized> {
     pt: Pt,
     taken: Cell<u8>,
+    /// The number of its first poll, which tells it from the others of its bridge; 0 before.
+    first_poll: u32,
     remote: Option<Remote>,
     bridge: &'a Bridge<P>,
     future: Pin<&'a mut F>,
@@ -58,13 +62,13 @@ impl<'a, P: Platform, F: Future + ?Sized> AsyncTask<'a, P, F> {
     /// A task whose future waits for what PTK offers, through `bridge`, and for nothing else. It may wake itself while it
     /// is polled; if it keeps a waker, it ends with [`Error::NotSupported`].
     pub const fn new(bridge: &'a Bridge<P>, future: Pin<&'a mut F>) -> Self {
-        AsyncTask { pt: Pt::new(), taken: Cell::new(0), remote: None, bridge, future }
+        AsyncTask { pt: Pt::new(), taken: Cell::new(0), first_poll: 0, remote: None, bridge, future }
     }
 
     /// A task that other tasks, threads and interrupts can wake: for channels and whatever else waits with wakers.
     pub const fn with_waker(bridge: &'a Bridge<P>, waker: &'static TaskWaker, future: Pin<&'a mut F>) -> Self {
         let remote = Some(Remote { waker, source: EventSource::NONE });
-        AsyncTask { pt: Pt::new(), taken: Cell::new(0), remote, bridge, future }
+        AsyncTask { pt: Pt::new(), taken: Cell::new(0), first_poll: 0, remote, bridge, future }
     }
 
     fn resume(&mut self, cx: &mut Cx<'_, P>, is_first: bool) -> Result<Poll<F::Output>, Error> {
@@ -100,14 +104,13 @@ impl<'a, P: Platform, F: Future + ?Sized> AsyncTask<'a, P, F> {
         let outer = cx.control();
         // The future starts what it awaits itself.
         cx.set_control(Control { fresh: false, ..outer });
-        let mut frame = Frame {
-            cx: &mut *cx,
-            scope: outer.scope,
-            taken: &self.taken,
-            waker,
-            poll: self.bridge.next_poll(),
-            stale: false,
-        };
+        let poll = self.bridge.next_poll();
+        if self.first_poll == 0 {
+            self.first_poll = poll;
+        }
+        let parent = Parent { task: cx.current_task(), scope: outer.scope, first_poll: self.first_poll };
+        let resume = Resume::new(poll, parent);
+        let mut frame = Frame { cx: &mut *cx, taken: &self.taken, waker, resume: &resume };
         let future = self.future.as_mut();
         let polled = self.bridge.loan().lend(&mut frame, || future.poll(&mut Context::from_waker(waker)));
         cx.set_control(outer);

@@ -1,6 +1,5 @@
 //! An HTTP client of another crate does its work on a loop, without memory from the heap.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -11,32 +10,12 @@ use ptk_async::{AsyncTask, Bridge};
 use ptk_core::prelude::*;
 use ptk_linux::Linux;
 
+#[path = "../../tests/tests/counting_allocator/mod.rs"]
+mod counting_allocator;
 #[path = "../examples/shared/fetch.rs"]
 mod fetch;
 
-thread_local! {
-    /// How often this thread took memory from the heap.
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches a `Cell` that needs no memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller keeps the contract of this very method.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use counting_allocator::allocations;
 
 const PAGES: usize = 20;
 const BODY: usize = 20_000;
@@ -74,7 +53,7 @@ fn an_http_client_fetches_pages_without_memory_from_the_heap() {
     let peer = serve(listener);
     let urls: Vec<String> = (0..PAGES).map(|page| format!("http://{server}/page/{page}")).collect();
 
-    let before = COUNT.get();
+    let before = allocations();
     let mut event_loop = EventLoop::<Linux, 1, 2>::new(0, Linux::new());
     event_loop.open().unwrap();
     let bridge = Bridge::new();
@@ -94,7 +73,7 @@ fn an_http_client_fetches_pages_without_memory_from_the_heap() {
     let counters = event_loop.counters();
     let open = event_loop.tables().sockets.used;
     drop(event_loop);
-    let count = COUNT.get() - before;
+    let count = allocations() - before;
 
     assert_eq!((ran, counters.failed_tasks, open, count), (Ok(()), 0, 0, 0));
     assert_eq!(received.get(), PAGES * BODY);

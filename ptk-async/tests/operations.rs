@@ -1,17 +1,17 @@
 //! What a future can do in a loop, on the mock: waiting, giving up, sleeping.
 
-mod common;
+mod harness;
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::Poll;
 
-use common::{FLOOD, LATER, is_refused, listen, new_loop, play, sockets};
 use embassy_futures::block_on;
 use embassy_futures::join::{join, join_array};
 use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read as _, ReadReady as _, Write as _, WriteReady as _};
+use harness::{FLOOD, LATER, is_refused, listen, new_loop, play, sockets};
 use ptk_async::{AsyncTask, Bridge, TcpConnection};
 use ptk_core::prelude::*;
 use ptk_core::{TaskReport, TaskState, WAIT_NODES};
@@ -123,7 +123,7 @@ fn a_loop_inside_a_poll_has_the_bridge_for_itself_and_gives_it_back() {
     let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
     let future = pin!(async {
         let outer = bridge.with(|cx| cx.current_task()).unwrap();
-        let mut inner_loop = Box::new(common::Loop::new(2, Mock::new()));
+        let mut inner_loop = Box::new(harness::Loop::new(2, Mock::new()));
         inner_loop.open().unwrap();
         let inner = pin!(async {
             bridge.sleep(LATER).await.unwrap();
@@ -201,7 +201,7 @@ fn a_task_waits_for_as_much_as_it_has_nodes_and_no_more() {
     let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
     let future = pin!(async {
         let mut pairs = Vec::new();
-        for _ in 0..common::ONE_TOO_MANY {
+        for _ in 0..harness::ONE_TOO_MANY {
             pairs.push(pair(&bridge).await);
         }
         let (near, mut far): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
@@ -217,7 +217,7 @@ fn a_task_waits_for_as_much_as_it_has_nodes_and_no_more() {
             }
         };
         let (mut results, ()) =
-            join(join_array::<_, { common::ONE_TOO_MANY }>(core::array::from_fn(read)), write).await;
+            join(join_array::<_, { harness::ONE_TOO_MANY }>(core::array::from_fn(read)), write).await;
         results.sort_by_key(|result| result.is_ok());
         assert_eq!(results[0], Err(Error::TooManyWaits));
         assert!(results[1..].iter().all(|result| *result == Ok(1)), "{results:?}");
@@ -339,7 +339,7 @@ fn asking_for_readiness_waits_for_nothing() {
         let (mut near, mut far) = pair(&bridge).await;
         assert_eq!((near.read_ready(), near.write_ready()), (Ok(false), Ok(true)));
         let mut more = Vec::new();
-        for _ in 0..common::ONE_TOO_MANY {
+        for _ in 0..harness::ONE_TOO_MANY {
             let mut pair = pair(&bridge).await;
             assert_eq!(pair.0.read_ready(), Ok(false));
             more.push(pair);
@@ -471,7 +471,7 @@ fn eight_protothreads_are_awaited_at_once() {
         }
         assert_eq!(bridge.run(|_| Poll::Ready(Ok(()))).await, Ok(()), "their places are free");
     });
-    let mut tasks = [AsyncTask::new(&bridge, future as common::Act<'_>)];
+    let mut tasks = [AsyncTask::new(&bridge, future as harness::Act<'_>)];
     event_loop.run(&mut tasks).unwrap();
 }
 

@@ -1,14 +1,14 @@
 //! A bridge as the network stack of `embedded-nal-async`, on the mock: connections, datagrams, names.
 
-mod common;
+mod harness;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 
-use common::{LATER, listen, new_loop, play, sockets};
 use embassy_futures::join::join;
 use embedded_io_async::{Error as _, ErrorKind, Read, Write};
 use embedded_nal_async::{AddrType, ConnectedUdp, Dns, TcpConnect, UdpStack, UnconnectedUdp};
+use harness::{LATER, listen, new_loop, play, sockets};
 use ptk_async::{AsyncTask, Bridge};
 use ptk_core::{Error, EventLoop};
 use ptk_mock::Mock;

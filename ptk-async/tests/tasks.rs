@@ -1,6 +1,6 @@
 //! Futures as tasks, on the mock: starting, ending, panics, and who wakes them.
 
-mod common;
+mod harness;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -9,12 +9,12 @@ use std::pin::{Pin, pin};
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
-use common::{LATER, Loop, is_refused, listen, new_loop, play, sockets};
 use embassy_futures::join::join;
 use embassy_sync::blocking_mutex::raw::{CriticalSectionRawMutex, NoopRawMutex};
 use embassy_sync::channel::Channel;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use harness::{LATER, Loop, is_refused, listen, new_loop, play, sockets};
 use ptk_async::{AsyncTask, Bridge, TaskWaker, each_pin_mut};
 use ptk_core::prelude::*;
 use ptk_core::{DynTasks, WAIT_NODES};
@@ -204,7 +204,7 @@ fn a_panic_ends_its_task_alone() {
         bridge.sleep(LATER).await.unwrap();
         ended.set(true);
     });
-    let mut tasks = [bad as common::Act<'_>, good].map(|future| AsyncTask::new(&bridge, future));
+    let mut tasks = [bad as harness::Act<'_>, good].map(|future| AsyncTask::new(&bridge, future));
     let panicked = catch_unwind(AssertUnwindSafe(|| event_loop.run(&mut tasks)));
     assert!(panicked.is_err());
     assert!(is_refused(bridge.with(|_| ())), "nothing is lent any more");
@@ -257,7 +257,7 @@ fn a_future_that_wakes_itself_goes_on_in_the_next_turn() {
         }
     };
     let (one, two) = (pin!(act(1)), pin!(act(2)));
-    let mut tasks = [one as common::Act<'_>, two].map(|future| AsyncTask::new(&bridge, future));
+    let mut tasks = [one as harness::Act<'_>, two].map(|future| AsyncTask::new(&bridge, future));
     event_loop.run(&mut tasks).unwrap();
     assert_eq!(*order.borrow(), [1, 2, 1, 2]);
     assert_eq!(event_loop.counters().failed_tasks, 0);

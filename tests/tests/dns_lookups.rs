@@ -95,9 +95,11 @@ impl Protothread<Mock> for Server {
 type TcpScript = fn(&Query) -> Option<Vec<Vec<u8>>>;
 
 struct TcpServer {
-    pt: Pt,
+    pt: PtTimed,
     listener: TcpListener,
     script: TcpScript,
+    /// How long an answer takes.
+    delay: Duration,
     socket: TcpSocket,
     buffer: Buffer<512>,
     pieces: Vec<Vec<u8>>,
@@ -142,6 +144,7 @@ impl Protothread<Mock> for TcpServer {
             wait!(cx.recv_exact(self.socket, &mut self.buffer, 2))?;
             wait!(self.receive_query(cx))?;
             if self.answer() {
+                wait!(sleep!(self.delay));
                 while !self.pieces.is_empty() {
                     // A turn for each, so that the other side sees it alone.
                     wait!(cx.writable(self.socket))?;
@@ -165,6 +168,8 @@ enum Step {
     /// With a timeout in milliseconds.
     Try(&'static str, u64),
     Connect(&'static str, u16),
+    /// With a timeout in milliseconds.
+    TryConnect(&'static str, u16, u64),
     /// Two lookups at once.
     Race(&'static str, &'static str),
     /// A lookup beside a sleep of so many milliseconds.
@@ -227,7 +232,7 @@ impl Client {
     /// The name that this step is about.
     fn host(&self) -> &'static str {
         match self.step() {
-            Step::Resolve(host) | Step::Try(host, _) | Step::Connect(host, _) => host,
+            Step::Resolve(host) | Step::Try(host, _) | Step::Connect(host, _) | Step::TryConnect(host, ..) => host,
             Step::Race(host, _) | Step::Beside(host, _) => host,
             Step::Sleep(_) | Step::SetServers => "",
         }
@@ -239,13 +244,15 @@ impl Client {
 
     fn time(&self) -> Duration {
         match self.step() {
-            Step::Try(_, millis) | Step::Beside(_, millis) | Step::Sleep(millis) => Duration::from_millis(millis),
+            Step::Try(_, millis) | Step::Beside(_, millis) | Step::Sleep(millis) | Step::TryConnect(.., millis) => {
+                Duration::from_millis(millis)
+            }
             _ => Duration::ZERO,
         }
     }
 
     fn port(&self) -> u16 {
-        if let Step::Connect(_, port) = self.step() { port } else { 0 }
+        if let Step::Connect(_, port) | Step::TryConnect(_, port, _) = self.step() { port } else { 0 }
     }
 }
 
@@ -267,6 +274,12 @@ impl Protothread<Mock> for Client {
                 Step::Connect(..) => {
                     let connected = wait!(cx.connect_to(self.host(), self.port()));
                     self.note_connected(cx, connected);
+                }
+                Step::TryConnect(..) => {
+                    match wait!(cx.connect_to(self.host(), self.port()), timeout = self.time()) {
+                        Ok(connected) => self.note_connected(cx, connected),
+                        Err(TimedOut) => self.note(cx, Outcome::TimedOut),
+                    }
                 }
                 Step::Race(..) => match wait!(first!(cx.resolve(self.host()), cx.resolve(self.other()))) {
                     First::A(found) | First::B(found) => self.note_found(cx, found),
@@ -325,9 +338,10 @@ impl<const LOOKUPS: usize> Stage<LOOKUPS> {
             late: Vec::new(),
         };
         let tcp = |cx: &mut Cx<'_, Mock>, number: usize| TcpServer {
-            pt: Pt::new(),
+            pt: PtTimed::new(),
             listener: cx.listen(servers[number]).expect("the port is free"),
             script: |_| None,
+            delay: Duration::ZERO,
             socket: TcpSocket::NONE,
             buffer: Buffer::new(),
             pieces: Vec::new(),
@@ -692,6 +706,38 @@ fn a_server_that_refuses_or_fails_is_followed_by_the_next_at_once() {
 }
 
 #[test]
+fn a_refusal_without_the_question_counts_at_once() {
+    const RCODES: [u16; 4] = [1, SERVER_FAILURE, 4, REFUSED];
+    let mut stage = stage(|server, n, query| {
+        let rcode = RCODES.iter().find(|rcode| query.name == format!("refused-{rcode}.example"));
+        match rcode {
+            Some(rcode) if server == 0 => vec![Act::Say(query.reply().flags(*rcode).header(0))],
+            _ => both(server, n, query),
+        }
+    });
+    let servers = stage.servers;
+    stage.event_loop.cx().set_name_servers(&servers).expect("servers that can be asked");
+    let steps = ["refused-1.example.", "refused-2.example.", "refused-4.example.", "refused-5.example."];
+    let log = stage.run(&[&steps.map(Step::Resolve)]);
+    assert_eq!(log[0], steps.map(|_| (found(&BOTH), 0)));
+    assert_eq!(stage.names(0).len(), 4);
+}
+
+#[test]
+fn only_a_refusal_with_the_right_id_counts_without_the_question() {
+    let mut stage = stage(|_, _, query| {
+        let stranger = Reply { id: query.id ^ 0x100, ..query.reply() }.flags(REFUSED);
+        let mut a_query = query.reply().flags(REFUSED);
+        a_query.flags &= !0x8000;
+        let headers = [stranger, a_query, query.reply().flags(NAME_ERROR), query.reply()];
+        let mut acts: Vec<Act> = headers.iter().map(|reply| Act::Say(reply.header(0))).collect();
+        acts.push(Act::Late(100, query.reply().addresses(60, &["192.0.2.1", "2001:db8::1"]).bytes()));
+        acts
+    });
+    assert_eq!(stage.resolve("server.example."), (found(&BOTH), 100));
+}
+
+#[test]
 fn a_server_that_does_not_listen_has_refused() {
     let mut stage = stage(both);
     stage.event_loop.cx().set_name_servers(&[local(99)]).expect("a server that can be asked");
@@ -735,6 +781,40 @@ fn names_are_searched_in_the_order_that_their_dots_say() {
     assert_eq!(search("x", 1), (Outcome::Failed(Error::NameNotFound), all));
 }
 
+/// Searches `a` in these domains: their names say what their servers do.
+fn search_among(domains: &[&'static str]) -> (Outcome, Vec<String>) {
+    let mut stage = stage(|server, n, query| match query.name.split('.').nth(1) {
+        Some("fails") => say(&query.reply().flags(SERVER_FAILURE)),
+        Some("refuses") => say(&query.reply().flags(REFUSED)),
+        Some("babbles") => say(&query.reply().record("", query.kind, 1, b"short")),
+        Some("good") => both(server, n, query),
+        Some("silent") => silent(server, n, query),
+        _ => say(&query.reply().flags(NAME_ERROR)),
+    });
+    let settings: Vec<NameService> = domains.iter().map(|domain| NameService::Search(domain)).collect();
+    stage.event_loop.platform_mut().set_name_service(&settings);
+    let outcome = stage.resolve("a").0;
+    (outcome, stage.names(0))
+}
+
+#[test]
+fn a_domain_whose_server_fails_does_not_end_the_search() {
+    for domain in ["fails", "refuses", "babbles"] {
+        let names = vec![format!("a.{domain}"), "a.good".into()];
+        assert_eq!(search_among(&[domain, "good"]), (found(&BOTH), names));
+    }
+    let refused = Outcome::Failed(Error::NameServerRefused);
+    assert_eq!(search_among(&["fails"]), (refused.clone(), vec!["a.fails".into(), "a".into()]));
+    let names = ["a.fails", "a.nowhere", "a"].map(String::from).to_vec();
+    assert_eq!(search_among(&["fails", "nowhere"]), (refused, names));
+}
+
+#[test]
+fn a_silent_server_ends_the_search() {
+    let silence = (Outcome::Failed(Error::TimedOut), vec!["a.silent".into()]);
+    assert_eq!(search_among(&["silent", "good"]), silence);
+}
+
 // --- TCP
 
 /// Answers over UDP that TCP is to be used, but for AAAA.
@@ -762,6 +842,23 @@ fn both_families_may_be_truncated() {
     let mut stage = stage(|_, _, query| say(&query.reply().flags(TRUNCATED)));
     stage.app.tcp[0].script = |query| Some(vec![framed(&query.reply().addresses(60, &["192.0.2.1", "2001:db8::1"]))]);
     assert_eq!(stage.resolve("server.example."), (found(&BOTH), 0));
+}
+
+#[test]
+fn each_family_has_the_servers_time_over_tcp() {
+    let answer: TcpScript = |query| Some(vec![framed(&query.reply().addresses(60, &["192.0.2.1", "2001:db8::1"]))]);
+    let mut second = stage(|server, n, query| {
+        if query.kind == A { say(&query.reply().flags(TRUNCATED)) } else { both(server, n, query) }
+    });
+    (second.app.tcp[0].script, second.app.tcp[0].delay) = (answer, Duration::from_millis(100));
+    assert_eq!(second.resolve("server.example."), (found(&BOTH), 100));
+    let mut each = stage(|_, _, query| say(&query.reply().flags(TRUNCATED)));
+    (each.app.tcp[0].script, each.app.tcp[0].delay) = (answer, Duration::from_millis(100));
+    assert_eq!(each.resolve("server.example."), (found(&BOTH), 200));
+    let mut hangs = stage(|server, n, query| {
+        if query.kind == A { say(&query.reply().flags(TRUNCATED)) } else { both(server, n, query) }
+    });
+    assert_eq!(hangs.resolve("server.example."), (found(&BOTH[..1]), 5_000));
 }
 
 #[test]
@@ -952,22 +1049,106 @@ fn the_last_error_tells_why_nobody_could_be_reached() {
     assert_eq!(zero.one(Step::Connect("server.example.", 0)).0, Outcome::Failed(Error::InvalidArgument));
 }
 
-#[test]
-fn an_address_that_hangs_holds_the_others_for_five_seconds() {
-    let mut stage = stage(silent);
-    hosts(&mut stage, "server", &["127.0.0.3", "127.0.0.2"]);
+/// Listens at port 80 of `address`, for the rest of the test.
+fn listen(stage: &mut Stage<2>, address: &str) -> Outcome {
+    let address = SocketAddr::new(address.parse().expect("an address"), 80);
+    stage.event_loop.cx().listen(address).expect("the port is free");
+    stage.sockets += 1;
+    Outcome::Connected(address)
+}
+
+/// Lets connects to port 80 of `address` hang.
+fn hang(stage: &mut Stage<2>, address: &str) {
     let mut cx = stage.event_loop.cx();
     let options = Options { backlog: 1, ..Options::DEFAULT };
-    let full: SocketAddr = "127.0.0.3:80".parse().expect("an address");
+    let full = SocketAddr::new(address.parse().expect("an address"), 80);
     cx.listen_with(full, &options).expect("the port is free");
     for _ in 0..2 {
         let filler = cx.tcp_socket(&Options::DEFAULT).expect("there is room");
         assert_eq!(cx.connect_on(filler, full), Poll::Pending);
     }
-    cx.listen("127.0.0.2:80".parse().expect("an address")).expect("the port is free");
     stage.sockets = stage.event_loop.tables().sockets.used;
-    let connected = Outcome::Connected("127.0.0.2:80".parse().expect("an address"));
-    assert_eq!(stage.one(Step::Connect("server", 80)), (connected, 5_000));
+}
+
+#[test]
+fn an_address_that_hangs_holds_the_others_for_two_seconds() {
+    let mut stage = stage(silent);
+    hosts(&mut stage, "server", &["127.0.0.3", "127.0.0.4", "127.0.0.2"]);
+    hang(&mut stage, "127.0.0.3");
+    hang(&mut stage, "127.0.0.4");
+    let connected = listen(&mut stage, "127.0.0.2");
+    assert_eq!(stage.one(Step::Connect("server", 80)), (connected, 4_000));
+}
+
+/// AAAA is `::1`, and A 127.0.0.2 after so many milliseconds.
+fn late_v4(millis: u64, query: &Query) -> Vec<Act> {
+    let bytes = query.reply().addresses(0, &["::1", "127.0.0.2"]).bytes();
+    if query.kind == A { vec![Act::Late(millis, bytes)] } else { vec![Act::Say(bytes)] }
+}
+
+fn kinds(stage: &Stage<2>) -> Vec<u16> {
+    stage.app.servers[0].asked.iter().map(|(_, kind)| *kind).collect()
+}
+
+#[test]
+fn the_late_family_is_tried_when_the_other_cannot_be_reached() {
+    let mut refused = stage(|_, _, query| late_v4(60, query));
+    let connected = listen(&mut refused, "127.0.0.2");
+    assert_eq!(refused.one(Step::Connect("server.example.", 80)), (connected, 50 + 60));
+    assert_eq!(kinds(&refused), [AAAA, A, A], "what is known is not asked for again");
+    let mut hangs = stage(|_, _, query| late_v4(3_000, query));
+    hang(&mut hangs, "::1");
+    let connected = listen(&mut hangs, "127.0.0.2");
+    assert_eq!(hangs.one(Step::Connect("server.example.", 80)), (connected, 50 + 2_000 + 3_000));
+}
+
+#[test]
+fn a_family_that_was_refused_or_lost_is_asked_for_again() {
+    let scripts: [Script; 3] = [
+        |_, n, query| if n == 2 { say(&query.reply().flags(SERVER_FAILURE)) } else { late_v4(0, query) },
+        |_, n, query| if n == 2 { say(&query.reply().record("", A, 1, b"short")) } else { late_v4(0, query) },
+        |_, n, query| if n == 2 { vec![] } else { late_v4(0, query) },
+    ];
+    for script in scripts {
+        let mut stage = stage(script);
+        let connected = listen(&mut stage, "127.0.0.2");
+        assert_eq!(stage.one(Step::Connect("server.example.", 80)).0, connected);
+        assert_eq!(kinds(&stage), [AAAA, A, A]);
+    }
+}
+
+#[test]
+fn an_alias_of_the_late_family_is_followed() {
+    let mut stage = stage(|_, _, query| match (query.kind, query.name.as_str()) {
+        (A, "server.example") => say(&query.reply().alias("server.example", 60, "other.example")),
+        _ => late_v4(0, query),
+    });
+    let connected = listen(&mut stage, "127.0.0.2");
+    assert_eq!(stage.one(Step::Connect("server.example.", 80)).0, connected);
+}
+
+#[test]
+fn a_family_that_is_never_answered_is_waited_for_once() {
+    let mut stage = stage(|_, _, query| if query.kind == A { vec![] } else { late_v4(0, query) });
+    let refused = Outcome::Failed(Error::ConnectionRefused);
+    assert_eq!(stage.one(Step::Connect("server.example.", 80)), (refused, 50 + 5_000));
+    assert_eq!(kinds(&stage), [AAAA, A, A]);
+}
+
+#[test]
+fn the_only_address_has_all_the_time_once_no_other_can_come() {
+    let mut stage = stage(|_, _, query| if query.kind == A { vec![] } else { late_v4(0, query) });
+    hang(&mut stage, "::1");
+    let steps = [Step::TryConnect("server.example.", 80, 60_000)];
+    assert_eq!(stage.run(&[&steps])[0], [(Outcome::TimedOut, 60_000)]);
+}
+
+#[test]
+fn a_family_without_addresses_is_not_asked_for_again() {
+    let mut stage = stage(|_, _, query| if query.kind == A { say(&query.reply()) } else { late_v4(0, query) });
+    let refused = Outcome::Failed(Error::ConnectionRefused);
+    assert_eq!(stage.one(Step::Connect("server.example.", 80)), (refused, 0));
+    assert_eq!(kinds(&stage), [AAAA, A]);
 }
 
 #[test]

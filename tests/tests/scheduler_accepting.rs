@@ -337,7 +337,7 @@ fn a_pause_that_nobody_waits_for_any_more_ends_without_harm() {
 fn accepting_without_waiting_says_why_not() {
     let (mut event_loop, listener, clients) = full_house();
     assert_eq!(event_loop.cx().try_accept(listener), Err(Error::WouldBlock), "no event has come yet");
-    let mut set = steps([scheduler_world::idle()]);
+    let mut set = steps([idle()]);
     run_small(&mut event_loop, &mut set);
     let full = Error::TableFull { kind: ptk_core::Kind::TcpSocket, capacity: 4 };
     assert_eq!(event_loop.cx().try_accept(listener), Err(full));
@@ -352,7 +352,7 @@ fn a_listener_whose_handler_does_not_take_all_is_told_again_and_waits_for_room()
     let (mut event_loop, listener, clients) = full_house();
     event_loop.cx().set_handler(listener).unwrap();
     let (told, accepted) = (Cell::new(0), Cell::new(0));
-    let mut set = steps([scheduler_world::idle()]).on_event(|cx, _, event| {
+    let mut set = steps([idle()]).on_event(|cx, _, event| {
         assert_eq!(event, ptk_core::Event::Readable);
         told.set(told.get() + 1);
         match cx.try_accept(listener) {
