@@ -275,12 +275,10 @@ impl Protothread<Mock> for Client {
                     let connected = wait!(cx.connect_to(self.host(), self.port()));
                     self.note_connected(cx, connected);
                 }
-                Step::TryConnect(..) => {
-                    match wait!(cx.connect_to(self.host(), self.port()), timeout = self.time()) {
-                        Ok(connected) => self.note_connected(cx, connected),
-                        Err(TimedOut) => self.note(cx, Outcome::TimedOut),
-                    }
-                }
+                Step::TryConnect(..) => match wait!(cx.connect_to(self.host(), self.port()), timeout = self.time()) {
+                    Ok(connected) => self.note_connected(cx, connected),
+                    Err(TimedOut) => self.note(cx, Outcome::TimedOut),
+                },
                 Step::Race(..) => match wait!(first!(cx.resolve(self.host()), cx.resolve(self.other()))) {
                     First::A(found) | First::B(found) => self.note_found(cx, found),
                 },
@@ -847,17 +845,17 @@ fn both_families_may_be_truncated() {
 #[test]
 fn each_family_has_the_servers_time_over_tcp() {
     let answer: TcpScript = |query| Some(vec![framed(&query.reply().addresses(60, &["192.0.2.1", "2001:db8::1"]))]);
-    let mut second = stage(|server, n, query| {
-        if query.kind == A { say(&query.reply().flags(TRUNCATED)) } else { both(server, n, query) }
-    });
+    let v4_is_long: Script = |server, n, query| match query.kind {
+        A => say(&query.reply().flags(TRUNCATED)),
+        _ => both(server, n, query),
+    };
+    let mut second = stage(v4_is_long);
     (second.app.tcp[0].script, second.app.tcp[0].delay) = (answer, Duration::from_millis(100));
     assert_eq!(second.resolve("server.example."), (found(&BOTH), 100));
     let mut each = stage(|_, _, query| say(&query.reply().flags(TRUNCATED)));
     (each.app.tcp[0].script, each.app.tcp[0].delay) = (answer, Duration::from_millis(100));
     assert_eq!(each.resolve("server.example."), (found(&BOTH), 200));
-    let mut hangs = stage(|server, n, query| {
-        if query.kind == A { say(&query.reply().flags(TRUNCATED)) } else { both(server, n, query) }
-    });
+    let mut hangs = stage(v4_is_long);
     assert_eq!(hangs.resolve("server.example."), (found(&BOTH[..1]), 5_000));
 }
 

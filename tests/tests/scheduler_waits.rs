@@ -184,10 +184,9 @@ fn a_wait_whose_time_is_up_takes_no_place_in_the_next_wait() {
     assert_eq!(listing(&event_loop, &set), "0 Body[0] run waiting at HERE for Timer 1.0#0 expired, until 0.005000000s");
     event_loop.turn(&mut set).unwrap();
     no_errors(event_loop.counters());
-    assert_eq!(
-        listing(&event_loop, &set),
-        "0 Body[0] run waiting at HERE for Timer 1.2#0 expired or Timer 1.1#0 expired"
-    );
+    let listed = listing(&event_loop, &set);
+    let waits = ["Timer 1.1#0 expired", "Timer 1.2#0 expired"];
+    assert!(waits.iter().all(|wait| listed.contains(wait)) && !listed.contains("until"), "{listed}");
     // What it waits for no more does not wake it.
     event_loop.cx().start_timer(timers[0], ms(1)).unwrap();
     let polls = event_loop.counters().polls;
