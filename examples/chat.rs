@@ -13,6 +13,7 @@ mod signals;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 use std::thread;
 
 use arguments::{Arguments, give_up};
@@ -34,11 +35,15 @@ interface. Several processes on one machine may share a group.
   --linger MILLISECONDS    how long to listen after the end of the input, 0 to 3600000 (default 500)
 
 Limits: lines of 1024 bytes, longer ones are sent in several; the local network. Lines can get lost, and anybody can send.
-Exit status: 0 at the end, 1 if the group cannot be joined or reached, 2 if the arguments are wrong.
+Exit status: 0 at the end, 1 if the group cannot be joined or reached or the input cannot be read, 2 if the arguments are
+wrong.
 ";
 
 /// The name before complaints.
 const PROGRAM: &str = "chat";
+
+/// Why the standard input could not be read to its end.
+static INPUT_FAILURE: OnceLock<io::Error> = OnceLock::new();
 
 /// The standard output.
 struct Console;
@@ -79,27 +84,28 @@ ptk_core::event_loop! {
 
 fn main() {
     let mut arguments = Arguments::new(PROGRAM, USAGE);
-    let (mut group, mut interface, mut linger) = (None, Interface::Any, 500);
+    let (mut group, mut interface, mut linger) = (None, None, 500);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--interface" => interface = parse_interface(&mut arguments),
+            "--interface" => interface = Some(arguments.value("--interface")),
             "--linger" => linger = arguments.number("--linger", 0..=3_600_000),
             text if group.is_none() && !text.starts_with('-') => group = Some(arguments.parse_address(text)),
             other => arguments.unexpected(other),
         }
     }
     let Some(group) = group else { arguments.fail("a group is needed: GROUP:PORT") };
-    check(&arguments, group, interface);
-    run(group, interface, Duration::from_millis(linger.into()));
+    let on = interface.as_deref().map_or(Interface::Any, |text| parse_interface(&arguments, text));
+    check(&arguments, group, on);
+    let place = interface.map_or_else(|| group.to_string(), |text| format!("{group} on `{text}`"));
+    run(&place, group, on, Duration::from_millis(linger.into()));
 }
 
 /// An address, a number, or the name of an interface.
-fn parse_interface(arguments: &mut Arguments) -> Interface {
-    let text = arguments.value("--interface");
+fn parse_interface(arguments: &Arguments, text: &str) -> Interface {
     if let Ok(address) = text.parse() {
         return Interface::Address(address);
     }
-    match text.parse().or_else(|_| interface_index(&text)) {
+    match text.parse().or_else(|_| interface_index(text)) {
         Ok(index) if index != 0 => Interface::Index(index),
         _ => arguments.fail(format_args!("there is no interface `{text}`")),
     }
@@ -120,17 +126,25 @@ fn check(arguments: &Arguments, group: SocketAddr, interface: Interface) {
     }
 }
 
-/// Chats until the input ends or a signal comes.
-fn run(group: SocketAddr, interface: Interface, linger: Duration) {
+/// Chats until the input ends or a signal comes. `place` is the group and its interface in words.
+fn run(place: &str, group: SocketAddr, interface: Interface, linger: Duration) {
     let event_loop = LOOP.take();
     let mut app =
         App { signals: Signals::new(), sender: Sender::new(linger), receiver: Receiver::new(), console: Console };
     let prepared = signals::open(event_loop).and_then(|()| prepare(&mut app, &mut event_loop.cx(), group, interface));
-    if let Err(error) = prepared {
-        give_up(PROGRAM, format_args!("cannot join {group}: {error}"));
+    match prepared {
+        Ok(()) => {}
+        // The group has been looked at before, and the addresses and numbers of interfaces only the system knows.
+        Err(Error::InvalidArgument) if interface != Interface::Any => {
+            give_up(PROGRAM, format_args!("cannot join {place}: there is no such interface"))
+        }
+        Err(error) => give_up(PROGRAM, format_args!("cannot join {place}: {error}")),
     }
     if let Err(error) = signals::run(event_loop, &mut app, |app| &mut app.signals) {
-        give_up(PROGRAM, format_args!("{group}: {error}"));
+        give_up(PROGRAM, format_args!("{place}: {error}"));
+    }
+    if let Some(error) = INPUT_FAILURE.get() {
+        give_up(PROGRAM, format_args!("cannot read the standard input: {error}"));
     }
 }
 
@@ -155,6 +169,15 @@ fn prepare(
 fn input() -> io::Result<OwnedFd> {
     let (reader, mut writer) = io::pipe()?;
     // It ends with the input, or with the process.
-    thread::spawn(move || io::copy(&mut io::stdin(), &mut writer));
+    thread::spawn(move || {
+        // A broken pipe is the loop's end, and no fault of the input. The pipe is closed after this, so that whoever
+        // sees its end sees the failure.
+        if let Err(error) = io::copy(&mut io::stdin(), &mut writer)
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            let _ = INPUT_FAILURE.set(error);
+        }
+        drop(writer);
+    });
     Ok(reader.into())
 }

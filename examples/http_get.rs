@@ -31,6 +31,7 @@ HOST is a name, an IPv4 address, or an IPv6 address in brackets. SIGUSR1 lists t
                            (default 10)
 
 Limits: HTTP/1 without TLS; URLs of 1024 bytes, headers of 8192; redirects are not followed. Bodies may have any length.
+A closed standard output is as good as /dev/null: that it was closed cannot be seen any more.
 Exit status: 0 if all of it came with status 200, 1 if not, 2 if the arguments are wrong.
 ";
 
@@ -88,7 +89,7 @@ fn main() {
     let (mut url, mut resolver, mut patience) = (None, None, PATIENCE);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--resolver" => resolver = Some(arguments.address("--resolver")),
+            "--resolver" => resolver = Some(arguments.peer("--resolver")),
             "--patience" => patience = Duration::from_secs(arguments.number("--patience", 1..=3600).into()),
             text if url.is_none() && !text.starts_with('-') => url = Some(argument),
             other => arguments.unexpected(other),

@@ -11,7 +11,7 @@ mod arguments;
 mod signals;
 
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arguments::{Arguments, give_up};
@@ -27,10 +27,11 @@ use signals::Signals;
 const USAGE: &str = "\
 Usage: sntp [--resolver ADDRESS:PORT] HOST[:PORT]
 
-Asks a server for the time, three times at most: it has 1, 2 and 4 seconds to answer. Prints the time in UTC, how far this
-machine's clock is behind it (negative: ahead), how long the packets were on their way, the server's stratum, and what it
-has its time from. Sets nothing. HOST is a name, an IPv4 address, or an IPv6 address (in brackets if a port follows); the
-port is 123 unless named. SIGUSR1 lists the tasks.
+Asks a server for the time, three times at most: it has 1, 2 and 4 seconds to answer. A name's addresses are asked by
+turns; one that refuses is passed over at once. Prints the time in UTC, how far this machine's clock is behind it
+(negative: ahead), how long the packets were on their way, the server's stratum, and what it has its time from. Sets
+nothing. HOST is a name, an IPv4 address, or an IPv6 address (in brackets if a port follows); the port is 123 unless
+named. SIGUSR1 lists the tasks.
 
   --resolver ADDRESS:PORT  the name server to ask, in place of those of the system
 
@@ -69,7 +70,7 @@ fn main() {
     let (mut server, mut resolver) = (None, None);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--resolver" => resolver = Some(arguments.address("--resolver")),
+            "--resolver" => resolver = Some(arguments.peer("--resolver")),
             text if server.is_none() && !text.starts_with('-') => server = Some(argument),
             other => arguments.unexpected(other),
         }
@@ -77,9 +78,6 @@ fn main() {
     let Some(server) = server else { arguments.fail("a server is needed: HOST[:PORT]") };
     let split = address::split(&server, PORT);
     let (host, port) = split.unwrap_or_else(|reason| arguments.fail(format_args!("`{server}`: {reason}")));
-    if host.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified()) {
-        arguments.fail(format_args!("`{server}` is no address of a server"));
-    }
     run(&server, Client::new(host, port), resolver);
 }
 

@@ -24,7 +24,8 @@ Usage: discover [--to ADDRESS:PORT] [--time MILLISECONDS]
        discover respond [--listen ADDRESS:PORT] [--serial N] [--name TEXT]
 
 Asks for EtherNet/IP devices (ListIdentity over UDP), three times, and shows what has answered when the time is over.
-SIGUSR1 lists the tasks.
+The last line counts the devices, and the answers that were repeated, no answers at all, or of devices for which there was
+no room. SIGUSR1 lists the tasks.
   --to ADDRESS:PORT    whom to ask (default 255.255.255.255:44818: the network of the default route; for another one name
                        its broadcast address)
   --time MILLISECONDS  how long, 100 to 60000 (default 3000)

@@ -80,14 +80,13 @@ fn client_command(mut arguments: Arguments) {
             "--count" => count = arguments.number("--count", 1..=1_000_000),
             "--size" => size = arguments.number("--size", message::MIN as u32..=message::MAX as u32),
             "--timeout" => timeout = arguments.number("--timeout", 1..=60_000),
-            text if server.is_none() && !text.starts_with('-') => server = Some(arguments.parse_address(text)),
+            text if server.is_none() && !text.starts_with('-') => server = Some(arguments.parse_peer(text)),
             other => arguments.unexpected(other),
         }
     }
     let timeout = Duration::from_millis(timeout.into());
     match server {
-        Some(server) if server.port() != 0 => client::run(Plan { server, count, size: size as usize, timeout }, is_udp),
-        Some(_) => arguments.fail("the client needs a port other than 0"),
+        Some(server) => client::run(Plan { server, count, size: size as usize, timeout }, is_udp),
         None => arguments.fail("the client needs a server: HOST:PORT"),
     }
 }

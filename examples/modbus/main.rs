@@ -99,13 +99,12 @@ fn client_command(mut arguments: Arguments) {
             "--patience" => {
                 plan.patience = Duration::from_secs(u64::from(arguments.number("--patience", 0..=86_400)));
             }
-            text if peer.is_none() && !text.starts_with('-') => peer = Some(arguments.parse_address(text)),
+            text if peer.is_none() && !text.starts_with('-') => peer = Some(arguments.parse_peer(text)),
             other => arguments.unexpected(other),
         }
     }
     match peer {
-        Some(peer) if peer.port() != 0 => client::run(peer, &plan),
-        Some(_) => arguments.fail("the client needs a port other than 0"),
+        Some(peer) => client::run(peer, &plan),
         None => arguments.fail("the client needs a server: HOST:PORT"),
     }
 }

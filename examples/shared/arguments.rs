@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::process::exit;
 
-use ptk_examples::address;
+use ptk_examples::address::{self, NoAddress};
 
 /// The arguments that have not been looked at.
 pub(crate) struct Arguments {
@@ -48,6 +48,17 @@ impl Arguments {
         self.parse_address(&text)
     }
 
+    /// The value of `flag`, the address of somebody who can be asked.
+    pub(crate) fn peer(&mut self, flag: &str) -> SocketAddr {
+        let text = self.value(flag);
+        parse_peer(&text).unwrap_or_else(|reason| self.fail(format_args!("{flag} `{text}`: {reason}")))
+    }
+
+    /// An argument that is the address of somebody who can be asked.
+    pub(crate) fn parse_peer(&self, text: &str) -> SocketAddr {
+        parse_peer(text).unwrap_or_else(|reason| self.fail(format_args!("`{text}`: {reason}")))
+    }
+
     /// An argument that is an address itself.
     pub(crate) fn parse_address(&self, text: &str) -> SocketAddr {
         address::parse(text).unwrap_or_else(|reason| self.fail(format_args!("`{text}`: {reason}")))
@@ -73,6 +84,12 @@ impl Arguments {
         complain(self.program, format_args!("{reason} (see --help)"));
         exit(2)
     }
+}
+
+fn parse_peer(text: &str) -> Result<SocketAddr, NoAddress> {
+    let peer = address::parse(text)?;
+    address::check_peer(peer)?;
+    Ok(peer)
 }
 
 /// Ends the process because it cannot do what it was asked to.

@@ -38,7 +38,7 @@ pub struct Findings<const N: usize> {
     pub repeated: u64,
     /// Datagrams that were no answer to what was asked.
     pub garbage: u64,
-    /// Devices for which there was no room.
+    /// Answers of devices for which there was no room: of each, one for each time that it is asked and answers.
     pub dropped: u64,
 }
 
@@ -230,5 +230,7 @@ mod tests {
             findings.add(CONTEXT, "10.0.0.1:44818".parse().unwrap(), &answer(CONTEXT, serial, 0));
         }
         assert_eq!((findings.devices().count(), findings.dropped), (2, 3));
+        findings.add(CONTEXT, "10.0.0.1:44818".parse().unwrap(), &answer(CONTEXT, 4, 0));
+        assert_eq!(findings.dropped, 4, "answers are counted: who is dropped is not remembered");
     }
 }

@@ -134,6 +134,22 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_written_least_significant_byte_first_and_read_as_they_were_written() {
+        let header = Header {
+            command: 0x0102,
+            length: 0,
+            session: 0x0304_0506,
+            status: 0x0708_090a,
+            context: *b"abcdefgh",
+            options: 0x0b0c_0d0e,
+        };
+        let mut out = Buffer::<HEADER>::new();
+        header.put(&mut out).unwrap();
+        assert_eq!(out.readable(), b"\x02\x01\0\0\x06\x05\x04\x03\x0a\x09\x08\x07abcdefgh\x0e\x0d\x0c\x0b");
+        assert_eq!(Header::decode(out.readable()), Ok(header));
+    }
+
+    #[test]
     fn data_are_as_long_as_the_header_says() {
         let mut out = Buffer::<64>::new();
         Header { length: 3, ..Header::list_identity([0; 8]) }.put(&mut out).unwrap();

@@ -225,6 +225,8 @@ mod tests {
         for (input, reason) in [
             (&b"\r\n"[..], Malformed::Chunk),
             (b"x\r\n", Malformed::Chunk),
+            (b"\n", Malformed::Chunk),
+            (b";x\r\n", Malformed::Chunk),
             (b"-1\r\n", Malformed::Chunk),
             (b"5x\r\n", Malformed::Chunk),
             (b"5\rx", Malformed::Chunk),
@@ -237,6 +239,21 @@ mod tests {
         ] {
             assert_eq!(collect(Framing::Chunked, input, 3).1, Err(reason), "{}", input.escape_ascii());
         }
+    }
+
+    #[test]
+    fn what_stands_around_a_chunk_has_a_limit_and_around_all_chunks_none() {
+        let most: Vec<u8> = b"1;".iter().copied().chain([b'x'; MAX_OVERHEAD - 1]).chain(*b"\r\na\r\n").collect();
+        let (body, end) = collect(Framing::Chunked, &[&most[..], &most, b"0\r\n\r\n"].concat(), 100);
+        assert_eq!((body.as_slice(), end), (&b"aa"[..], Ok(())));
+    }
+
+    #[test]
+    fn a_body_up_to_the_end_of_the_stream_is_complete_with_it() {
+        let mut body = Body::new(Framing::UntilClose);
+        body.take(b"hello").unwrap();
+        assert!(!body.is_complete());
+        assert_eq!((body.end(), body.is_complete()), (Ok(()), true));
     }
 
     #[test]

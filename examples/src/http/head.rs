@@ -177,6 +177,10 @@ mod tests {
         assert_eq!(framing("HTTP/1.0 200\n\n"), Ok(Framing::UntilClose));
         assert_eq!(framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"), Ok(Framing::Chunked));
         assert_eq!(framing("HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n"), Ok(Framing::Length(0)));
+        for status in [100, 103, 199, 204, 304] {
+            let text = std::format!("HTTP/1.1 {status} x\r\nContent-Length: 9\r\n\r\n");
+            assert_eq!(framing(&text), Ok(Framing::Length(0)), "{status}");
+        }
         let both = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n";
         assert_eq!(framing(both), Ok(Framing::Chunked));
     }
@@ -228,6 +232,7 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nName : x\r\n", Malformed::Header),
             ("HTTP/1.1 200 OK\r\nA: b\r\n folded: c\r\n", Malformed::Header),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n", Malformed::Coding),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Malformed::Coding),
             ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Malformed::Coding),
         ] {
             assert_eq!(decode(text.as_bytes()), Err(reason), "{text:?}");

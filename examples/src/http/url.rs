@@ -35,6 +35,8 @@ pub enum NoUrl {
     Https,
     /// The host is missing, or has characters that names do not have.
     Host,
+    /// Nobody can be at the host, or have its name.
+    Nobody(NoAddress),
     /// The port is no number from 1 to 65535.
     Port,
     /// It has a user or a password.
@@ -51,6 +53,7 @@ impl fmt::Display for NoUrl {
             NoUrl::Scheme => "a URL begins with http://",
             NoUrl::Https => "https is not supported: there is no TLS here",
             NoUrl::Host => "the host must be a name, an IPv4 address, or an IPv6 address in brackets",
+            NoUrl::Nobody(reason) => return reason.fmt(f),
             NoUrl::Port => "the port must be a number from 1 to 65535",
             NoUrl::User => "users and passwords are not supported",
             NoUrl::Character => "spaces, control characters and what is not ASCII must be written as % and two digits",
@@ -116,8 +119,9 @@ fn split_authority(authority: &str) -> Result<(&str, u16), NoUrl> {
         return Err(NoUrl::Host);
     }
     address::split(authority, PORT).map_err(|reason| match reason {
-        NoAddress::Port => NoUrl::Port,
+        NoAddress::Port | NoAddress::NoPort => NoUrl::Port,
         NoAddress::Host | NoAddress::Name => NoUrl::Host,
+        reason => NoUrl::Nobody(reason),
     })
 }
 
@@ -172,6 +176,10 @@ mod tests {
             ("http://[::1", NoUrl::Host),
             ("http://[server]/", NoUrl::Host),
             ("http://a,b/", NoUrl::Host),
+            ("http://a..b/", NoUrl::Nobody(NoAddress::Label)),
+            ("http://1.2.3/", NoUrl::Nobody(NoAddress::Number)),
+            ("http://0.0.0.0:8088/", NoUrl::Nobody(NoAddress::Unspecified)),
+            ("http://[fe80::1]/", NoUrl::Nobody(NoAddress::Link)),
             ("http://[::1]x/", NoUrl::Port),
             ("http://server:/", NoUrl::Port),
             ("http://server:0/", NoUrl::Port),

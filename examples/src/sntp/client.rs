@@ -1,4 +1,5 @@
-//! The client: asks until it has an answer, or until it has waited long enough.
+//! The client: asks until it has an answer, or until it has waited long enough. The addresses of a host
+//! are asked by turns.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -16,6 +17,9 @@ pub const TIMEOUTS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs
 /// How long looking the server up may take.
 pub const LOOKUP: Duration = Duration::from_secs(10);
 
+/// How far a server's clock may jump while it answers: as far as a second that is inserted or left out takes it.
+const JUMP: Duration = Duration::from_secs(1);
+
 /// An answer, and when it was asked for and received.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Sample {
@@ -28,9 +32,23 @@ pub struct Sample {
 impl Sample {
     /// How long the packets were on their way, there and back (section 5).
     pub fn round_trip(&self) -> Duration {
-        let at_server = self.answer.sent.unix_time().nanos_since(self.answer.received.unix_time());
-        let away = self.answered.saturating_since(self.asked);
-        Duration::from_nanos(away.as_nanos().saturating_sub(at_server.max(0).unsigned_abs()))
+        Duration::from_nanos(self.away().as_nanos().saturating_sub(self.at_server().max(0).unsigned_abs()))
+    }
+
+    /// From the request to the answer.
+    fn away(&self) -> Duration {
+        self.answered.saturating_since(self.asked)
+    }
+
+    /// How many nanoseconds the server took, by its own clock.
+    fn at_server(&self) -> i64 {
+        self.answer.sent.unix_time().nanos_since(self.answer.received.unix_time())
+    }
+
+    /// Whether the server took no longer than the answer did, and no less than nothing, but for a jump of its clock.
+    fn is_possible(&self) -> bool {
+        let away = if self.at_server() < 0 { 0 } else { self.away().as_nanos() };
+        self.at_server().unsigned_abs() <= away.saturating_add(JUMP.as_nanos())
     }
 
     /// The server's time at `instant`, if both ways take the same time.
@@ -55,6 +73,10 @@ pub struct Strays {
     pub mode: u32,
     /// Answers to something else.
     pub origin: u32,
+    /// Answers that do not say when the request came in.
+    pub received: u32,
+    /// Answers whose times are further apart than the time the answer took, or lie the wrong way round.
+    pub times: u32,
 }
 
 /// Why there is no time.
@@ -99,6 +121,8 @@ impl fmt::Display for Fault {
             (strays.short, "too short"),
             (strays.mode, "of a wrong mode or version"),
             (strays.origin, "an answer to something else"),
+            (strays.received, "with no receive timestamp"),
+            (strays.times, "with timestamps that contradict the time it took"),
         ] {
             if count > 0 {
                 write!(f, "; ignored {count} {what}")?;
@@ -112,10 +136,14 @@ impl fmt::Display for Fault {
 #[derive(Clone, Hash, Debug)]
 pub struct Client<'h> {
     pt: PtTimed,
-    listening: Pt,
+    asking: Pt,
     host: &'h str,
     port: u16,
     addresses: Addresses,
+    /// The place of the address that is asked, counted on beyond the last.
+    place: usize,
+    /// How many addresses in a row have failed.
+    failures: usize,
     socket: UdpSocket,
     attempt: usize,
     cookie: u64,
@@ -129,30 +157,43 @@ impl<'h> Client<'h> {
     pub const fn new(host: &'h str, port: u16) -> Self {
         Client {
             pt: PtTimed::new(),
-            listening: Pt::new(),
+            asking: Pt::new(),
             host,
             port,
             addresses: Addresses::NONE,
+            place: 0,
+            failures: 0,
             socket: UdpSocket::NONE,
             attempt: 0,
             cookie: 0,
             asked: Instant::ORIGIN,
-            strays: Strays { short: 0, mode: 0, origin: 0 },
+            strays: Strays { short: 0, mode: 0, origin: 0, received: 0, times: 0 },
             packet: Buffer::new(),
         }
     }
 
-    /// Opens a socket to the first of the host's addresses that there is a way to.
-    fn open<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Result<(), Error> {
-        let mut result = Err(Error::NoRoute);
-        for host in self.addresses.iter() {
-            result = connect(cx, SocketAddr::new(*host, self.port));
-            if result.is_ok() {
-                break;
-            }
-        }
-        self.socket = result?;
-        Ok(())
+    /// Who is asked now.
+    fn server(&self) -> Result<SocketAddr, Error> {
+        let place = self.place.checked_rem(self.addresses.len()).and_then(|place| self.addresses.get(place));
+        place.map(|host| SocketAddr::new(*host, self.port)).ok_or(Error::NameNotFound)
+    }
+
+    /// Passes over an address that has failed.
+    ///
+    /// # Errors
+    ///
+    /// `error`, once all addresses have failed, one after the other.
+    fn pass_over(&mut self, error: Error) -> Result<(), Error> {
+        self.failures += 1;
+        self.place += 1;
+        if self.failures < self.addresses.len() { Ok(()) } else { Err(error) }
+    }
+
+    /// Passes over an address that says nothing.
+    const fn give_up_attempt(&mut self) {
+        self.failures = 0;
+        self.place += 1;
+        self.attempt += 1;
     }
 
     /// Writes a new request.
@@ -183,14 +224,11 @@ impl<P: Platform, S: ?Sized> Protothread<P, S> for Client<'_> {
     #[protothread]
     fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut S) -> Result<Sample, Fault> {
         self.addresses = wait!(cx.resolve(self.host), timeout = LOOKUP)??;
-        self.open(cx)?;
         while self.attempt < TIMEOUTS.len() {
-            self.put_request(cx)?;
-            self.asked = cx.now();
-            wait!(cx.send_datagram(self.socket, self.packet.readable()))?;
-            match wait!(self.listen(cx), timeout = self.timeout()) {
+            match wait!(self.ask(cx), timeout = self.timeout()) {
+                Ok(Err(Fault::Link(error))) => self.pass_over(error)?,
                 Ok(result) => return result,
-                Err(TimedOut) => self.attempt += 1,
+                Err(TimedOut) => self.give_up_attempt(),
             }
         }
         Err(Fault::Silent(self.strays))
@@ -202,17 +240,29 @@ impl Client<'_> {
         TIMEOUTS.get(self.attempt).copied().unwrap_or(Duration::ZERO)
     }
 
-    /// Waits for the answer to the last request; what is none is counted.
-    #[protothread(self.listening)]
-    fn listen<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Result<Sample, Fault> {
+    /// Asks one address, and waits for its answer; what is none is counted. Unless there was an answer, the socket is
+    /// closed with the wait.
+    #[protothread(self.asking)]
+    fn ask<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Result<Sample, Fault> {
+        self.socket = connect(cx, self.server()?)?;
+        self.put_request(cx)?;
+        self.asked = cx.now();
+        wait!(cx.send_datagram(self.socket, self.packet.readable()))?;
         loop {
             self.packet.clear();
             wait!(cx.recv_from(self.socket, &mut self.packet))?;
             match packet::decode(self.packet.readable(), self.cookie) {
-                Ok(answer) => return Ok(Sample { answer: answer?, asked: self.asked, answered: cx.now() }),
+                Ok(answer) => {
+                    let sample = Sample { answer: answer?, asked: self.asked, answered: cx.now() };
+                    if sample.is_possible() {
+                        return Ok(sample);
+                    }
+                    self.strays.times += 1;
+                }
                 Err(Stray::Short) => self.strays.short += 1,
                 Err(Stray::Mode) => self.strays.mode += 1,
                 Err(Stray::Origin) => self.strays.origin += 1,
+                Err(Stray::Received) => self.strays.received += 1,
             }
         }
     }
@@ -269,11 +319,29 @@ mod tests {
     }
 
     #[test]
+    fn a_server_takes_no_longer_than_its_answer() {
+        let received = sample().answer.received.0;
+        // The answer took 0.4 s, and a clock may jump by one.
+        for (millis, expected) in [(0, true), (400, true), (1399, true), (1401, false), (1_000_000_000, false)] {
+            let mut sample = sample();
+            sample.answer.sent = Timestamp(received + (millis << 32) / 1000);
+            assert_eq!(sample.is_possible(), expected, "{millis} ms");
+        }
+        for (millis, expected) in [(1, true), (999, true), (1001, false), (1_000_000_000, false)] {
+            let mut sample = sample();
+            sample.answer.sent = Timestamp(received - (millis << 32) / 1000);
+            assert_eq!(sample.is_possible(), expected, "-{millis} ms");
+        }
+    }
+
+    #[test]
     fn a_server_whose_clock_jumps_makes_no_negative_way() {
         let mut sample = sample();
-        (sample.answer.sent, sample.answer.received) = (Timestamp(1), Timestamp(u64::MAX));
-        assert!(sample.round_trip() <= Duration::from_millis(400));
-        (sample.answer.sent, sample.answer.received) = (Timestamp(u64::MAX), Timestamp(1));
-        assert!(sample.round_trip() <= Duration::from_millis(400));
+        // The earliest and the latest time that a timestamp can tell.
+        let (earliest, latest) = (Timestamp(1 << 63), Timestamp((1 << 63) - 1));
+        (sample.answer.received, sample.answer.sent) = (earliest, latest);
+        assert_eq!(sample.round_trip(), Duration::ZERO);
+        (sample.answer.received, sample.answer.sent) = (latest, earliest);
+        assert_eq!(sample.round_trip(), Duration::from_millis(400), "the server's part is not known");
     }
 }

@@ -91,6 +91,8 @@ pub enum Stray {
     Mode,
     /// It answers something else.
     Origin,
+    /// It does not say when the request came in.
+    Received,
 }
 
 /// Why a server has no time to give.
@@ -145,6 +147,9 @@ pub fn decode(packet: &[u8], cookie: u64) -> Result<Result<Answer, Refusal>, Str
     if leap == ALARM || !(1..=MAX_STRATUM).contains(&stratum) || sent == Timestamp::UNKNOWN {
         return Ok(Err(Refusal::NotSynchronised));
     }
+    if received == Timestamp::UNKNOWN {
+        return Err(Stray::Received);
+    }
     let leap = match leap {
         1 => Leap::Insert,
         2 => Leap::Delete,
@@ -194,6 +199,8 @@ mod tests {
         assert_eq!((answer.leap, answer.stratum), (Leap::Insert, 2));
         assert_eq!(answer.reference.to_string(), "10.0.0.1");
         assert_eq!((answer.received.0, answer.sent.0), (0xE000_0000_1000_0000, 0xE000_0000_2000_0000));
+        let answer = decode(&packet(0xA4, 2, &[10, 0, 0, 1]), COOKIE).unwrap().unwrap();
+        assert_eq!(answer.leap, Leap::Delete);
         let answer = decode(&packet(0x24, 1, b"GPS\0"), COOKIE).unwrap().unwrap();
         assert_eq!((answer.leap, answer.reference.to_string()), (Leap::None, "GPS".to_string()));
     }
@@ -208,6 +215,13 @@ mod tests {
         for flags in [0x20, 0x21, 0x22, 0x23, 0x25, 0x26, 0x27, 0x04, 0x2C, 0x3C] {
             assert_eq!(decode(&packet(flags, 2, b"abcd"), COOKIE), Err(Stray::Mode), "{flags:#x}");
         }
+    }
+
+    #[test]
+    fn an_answer_says_when_the_request_came_in() {
+        let mut unset = packet(0x24, 3, b"abcd");
+        unset[32..40].fill(0);
+        assert_eq!(decode(&unset, COOKIE), Err(Stray::Received));
     }
 
     #[test]

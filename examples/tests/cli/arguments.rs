@@ -20,7 +20,7 @@ fn help_is_printed() {
 
 #[test]
 fn wrong_arguments_are_one_line_of_complaint() {
-    let wrong: [(&str, &[&str]); 65] = [
+    let wrong: [(&str, &[&str]); 67] = [
         ("modbus", &["--bogus"]),
         ("modbus", &["bogus"]),
         ("modbus", &["--seconds"]),
@@ -35,6 +35,7 @@ fn wrong_arguments_are_one_line_of_complaint() {
         ("modbus", &["client", "plc.example:502"]),
         ("modbus", &["client", "127.0.0.1"]),
         ("modbus", &["client", "127.0.0.1:0"]),
+        ("modbus", &["client", "0.0.0.0:502"]),
         ("modbus", &["client", "127.0.0.1:502", "127.0.0.1:503"]),
         ("modbus", &["client", "127.0.0.1:502", "--polls", "0"]),
         ("modbus", &["client", "127.0.0.1:502", "--unit", "256"]),
@@ -46,6 +47,7 @@ fn wrong_arguments_are_one_line_of_complaint() {
         ("echo", &["client"]),
         ("echo", &["client", "--udp"]),
         ("echo", &["client", "127.0.0.1:0"]),
+        ("echo", &["client", "[fe80::1]:7"]),
         ("echo", &["client", "127.0.0.1:7", "127.0.0.1:8"]),
         ("echo", &["client", "127.0.0.1:7", "--count", "0"]),
         ("echo", &["client", "127.0.0.1:7", "--size", "3"]),
@@ -92,6 +94,39 @@ fn wrong_arguments_are_one_line_of_complaint() {
         assert_eq!(ended.code, Some(2), "{program} {arguments:?}");
         assert_eq!((ended.stdout.len(), ended.stderr.len()), (0, 1), "{program} {arguments:?}: {ended:?}");
         assert!(ended.stderr[0].starts_with(&format!("{program}: ")), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_host_that_cannot_be_is_named_with_what_is_wrong() {
+    let long = format!("{}.com", "x".repeat(64));
+    for (host, reason) in [
+        ("a..b", "1 to 63"),
+        (&long, "1 to 63"),
+        ("256.1.1.1", "four numbers"),
+        ("1.2.3", "four numbers"),
+        ("0.0.0.0", "no host"),
+        ("[::]", "no host"),
+        ("[fe80::1]", "interface"),
+    ] {
+        for (program, argument) in [("http_get", format!("http://{host}/")), ("sntp", host.to_owned())] {
+            let ended = run(program, &[&argument]);
+            assert_eq!((ended.code, ended.stdout.len(), ended.stderr.len()), (Some(2), 0, 1), "{argument}: {ended:?}");
+            let complaint = &ended.stderr[0];
+            assert!(complaint.contains(&format!("`{argument}`")) && complaint.contains(reason), "{ended:?}");
+        }
+    }
+}
+
+#[test]
+fn a_resolver_that_cannot_be_is_named_with_what_is_wrong() {
+    for (resolver, reason) in [("0.0.0.0:53", "no host"), ("127.0.0.1:0", "port"), ("[fe80::1]:53", "interface")] {
+        for (program, argument) in [("http_get", "http://server.test/"), ("sntp", "server.test")] {
+            let ended = run(program, &["--resolver", resolver, argument]);
+            assert_eq!((ended.code, ended.stdout.len(), ended.stderr.len()), (Some(2), 0, 1), "{ended:?}");
+            let expected = format!("--resolver `{resolver}`: ");
+            assert!(ended.stderr[0].contains(&expected) && ended.stderr[0].contains(reason), "{ended:?}");
+        }
     }
 }
 

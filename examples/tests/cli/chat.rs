@@ -97,9 +97,21 @@ fn signals_list_its_tasks_and_end_it() {
 
 #[test]
 fn a_group_that_cannot_be_joined_is_one_line_of_complaint() {
-    // 192.0.2.0/24 is nobody's (RFC 5737), and its last address is no machine's.
-    let (process, _input) = Process::start_with_input("chat", &["--interface", "192.0.2.255", &group(7)]);
+    // 192.0.2.0/24 is nobody's (RFC 5737), and its last address is no machine's. Numbers of interfaces begin at 1.
+    for interface in ["192.0.2.255", "2147483647"] {
+        let (process, _input) = Process::start_with_input("chat", &["--interface", interface, &group(7)]);
+        let ended = process.end();
+        assert_eq!((ended.code, ended.stdout.len(), ended.stderr.len()), (Some(1), 0, 1), "{ended:?}");
+        let expected = format!("cannot join {} on `{interface}`: there is no such interface", group(7));
+        assert!(ended.stderr[0].contains(&expected), "{ended:?}");
+    }
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_a_failure() {
+    let directory = std::fs::File::open(std::env::temp_dir()).unwrap();
+    let process = Process::start_reading("chat", &["--interface", "127.0.0.1", "--linger", "0", &group(8)], directory);
     let ended = process.end();
-    assert_eq!((ended.code, ended.stdout.len(), ended.stderr.len()), (Some(1), 0, 1), "{ended:?}");
-    assert!(ended.stderr[0].contains("cannot join"), "{ended:?}");
+    assert_eq!((ended.code, ended.stderr.len()), (Some(1), 1), "{ended:?}");
+    assert!(ended.stderr[0].contains("cannot read the standard input: "), "{ended:?}");
 }

@@ -71,11 +71,17 @@ impl Process {
 
     /// As [`start`](Self::start), with a pipe as the standard input.
     pub(crate) fn start_with_input(name: &str, arguments: &[&str]) -> (Process, ChildStdin) {
-        let mut child = spawn(name, arguments, Stdio::piped());
-        let input = child.stdin.take().expect("piped");
+        let mut process = Process::start_reading(name, arguments, Stdio::piped());
+        let input = process.child.stdin.take().expect("piped");
+        (process, input)
+    }
+
+    /// As [`start`](Self::start), with `input` as the standard input.
+    pub(crate) fn start_reading(name: &str, arguments: &[&str], input: impl Into<Stdio>) -> Process {
+        let mut child = spawn(name, arguments, input.into());
         let stdout = lines(child.stdout.take().expect("piped"));
         let stderr = lines(child.stderr.take().expect("piped"));
-        (Process { child, stdout, stderr }, input)
+        Process { child, stdout, stderr }
     }
 
     /// As [`start`](Self::start), but nobody reads the standard error.

@@ -110,6 +110,60 @@ fn a_silent_server_is_given_up_with_what_came_instead() {
 }
 
 #[test]
+fn times_that_cannot_be_are_ignored_and_told_apart() {
+    let server = serve("127.0.0.1:0", |request, _| {
+        let received = |time: u64| {
+            let mut packet = good(request);
+            packet[32..40].copy_from_slice(&time.to_be_bytes());
+            packet
+        };
+        // None; a million seconds before and after the answer went out.
+        let seconds = 1_000_000 << 32;
+        vec![received(0), received(IN_2036.wrapping_sub(seconds)), received(IN_2036 + seconds)]
+    });
+    let ended = ask(server);
+    assert_eq!((ended.code, ended.stdout.len(), ended.stderr.len()), (Some(1), 0, 1), "{ended:?}");
+    let expected = format!(
+        "sntp: {server}: no answer to 3 requests in 7 s; ignored 3 with no receive timestamp; \
+         ignored 6 with timestamps that contradict the time it took"
+    );
+    assert_eq!(ended.stderr[0], expected);
+}
+
+#[test]
+fn all_addresses_of_a_name_are_asked() {
+    // `localhost` is ::1 and 127.0.0.1, in this order. On the first nobody listens.
+    let server = serve("127.0.0.1:0", |request, _| vec![good(request)]);
+    let ended = run("sntp", &[&format!("localhost:{}", server.port())]);
+    assert!(is_in_2036(&ended), "{ended:?}");
+    // Or somebody who says nothing.
+    let server = serve("127.0.0.1:0", |request, _| vec![good(request)]);
+    let _silent = UdpSocket::bind(("::1", server.port())).unwrap();
+    let ended = run("sntp", &[&format!("localhost:{}", server.port())]);
+    assert!(is_in_2036(&ended), "{ended:?}");
+}
+
+#[test]
+fn a_name_whose_addresses_all_refuse_is_given_up_at_once() {
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let ended = run("sntp", &[&format!("localhost:{port}")]);
+    assert_eq!((ended.code, ended.stderr.len()), (Some(1), 1), "{ended:?}");
+    assert!(ended.stderr[0].contains("refused"), "{ended:?}");
+}
+
+#[test]
+fn an_address_that_refuses_takes_no_request_from_one_that_says_nothing() {
+    let silent = UdpSocket::bind("[::1]:0").unwrap();
+    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    let server = format!("localhost:{}", silent.local_addr().unwrap().port());
+    let client = Process::start("sntp", &[&server]);
+    for _ in 0..3 {
+        silent.recv(&mut [0; 100]).unwrap();
+    }
+    assert_eq!(client.end().stderr, [format!("sntp: {server}: no answer to 3 requests in 7 s")]);
+}
+
+#[test]
 fn an_absent_server_is_one_line_of_complaint() {
     let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let ended = ask(address);
