@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   connect            an address after the other
-//!     search           a candidate of the search list after the other, and the name that an alias ends at
+//!     search           a candidate of the search list after the other
+//!     find             a name, and the one that its alias ends at
 //!       ask            a server after the other, some attempts each
 //!         exchange     both families over one UDP socket
 //!         exchange_tcp what was too long for UDP
@@ -28,10 +29,10 @@ use crate::time::{Duration, Instant};
 use crate::wait::Source;
 use crate::{protothread, wait};
 
-/// How long the addresses of one family wait for the other's (RFC 8305, 3).
+/// How long the addresses of one family wait for the other's, where its server is silent (RFC 8305, 3).
 const GRACE: Duration = Duration::from_millis(50);
-/// How long one address has to be connected to, while others are left.
-const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// How long one address has to be connected to, while others are left: time for a second SYN (RFC 6298, 2.1).
+const CONNECT_TIME: Duration = Duration::from_secs(2);
 /// How many names an alias may lead through, each asked for.
 const MAX_HOPS: u8 = 8;
 /// What is kept of an answer over TCP: behind that come only more addresses.
@@ -51,6 +52,13 @@ enum Status {
     Refused,
     Garbage,
     Truncated,
+}
+
+impl Status {
+    /// Whether asking again would find nothing else.
+    fn is_final(self) -> bool {
+        matches!(self, Status::Found | Status::Empty | Status::NotFound)
+    }
 }
 
 /// What a server was asked about one family.
@@ -99,6 +107,7 @@ pub(crate) struct Lookup {
     connect_pt: PtTimed,
     ask_pt: PtTimed,
     search_pt: Pt,
+    find_pt: Pt,
     exchange_pt: Pt,
     tcp_pt: Pt,
     service: Service,
@@ -117,9 +126,14 @@ pub(crate) struct Lookup {
     /// The name that it stands for.
     alias: Name,
     queries: [Query; 2],
+    /// The families that are not asked for, because they are known.
+    skipped: [bool; 2],
     /// For how many seconds all that was found holds.
     ttl: u32,
+    /// Why this name could not be told.
     failure: Failure,
+    /// What is to be reported, unless another name or address does better.
+    verdict: Failure,
     /// When the other family's answer is waited for no longer.
     deadline: Instant,
     udp: UdpSocket,
@@ -136,6 +150,7 @@ impl Vacant for Lookup {
         connect_pt: PtTimed::new(),
         ask_pt: PtTimed::new(),
         search_pt: Pt::new(),
+        find_pt: Pt::new(),
         exchange_pt: Pt::new(),
         tcp_pt: Pt::new(),
         service: Service::NONE,
@@ -149,8 +164,10 @@ impl Vacant for Lookup {
         name: Name::EMPTY,
         alias: Name::EMPTY,
         queries: [Query::NONE; 2],
+        skipped: [false; 2],
         ttl: 0,
         failure: Failure::Silence,
+        verdict: Failure::Silence,
         deadline: Instant::ORIGIN,
         udp: UdpSocket::NONE,
         tcp: TcpSocket::NONE,
@@ -160,7 +177,7 @@ impl Vacant for Lookup {
 }
 
 impl Lookup {
-    /// Connects to the addresses of `host`, one after the other.
+    /// Connects to the addresses of `host`, one after the other; then to those of the family whose answer was missing.
     #[protothread(self.connect_pt)]
     pub(crate) fn connect<P: Platform>(
         &mut self,
@@ -174,23 +191,53 @@ impl Lookup {
             None => self.addresses = wait!(self.search(cx, host))?,
         }
         self.next_address = 0;
-        while let Some(address) = self.addresses.get(usize::from(self.next_address)) {
-            self.server = SocketAddr::new(*address, port);
-            self.next_address += 1;
-            self.tcp = cx.tcp_socket(options)?;
-            match wait!(cx.connect_on(self.tcp, self.server), timeout = self.connect_time()) {
-                Ok(Ok(())) => return Ok(core::mem::take(&mut self.tcp)),
-                Ok(Err(error)) => self.failure = Failure::Known(error),
-                Err(TimedOut) => self.failure = Failure::Silence,
+        loop {
+            while let Some(address) = self.addresses.get(usize::from(self.next_address)) {
+                self.server = SocketAddr::new(*address, port);
+                self.next_address += 1;
+                self.tcp = cx.tcp_socket(options)?;
+                match wait!(cx.connect_on(self.tcp, self.server), timeout = self.connect_time()) {
+                    Ok(Ok(())) => return Ok(core::mem::take(&mut self.tcp)),
+                    Ok(Err(error)) => self.verdict = Failure::Known(error),
+                    Err(TimedOut) => self.verdict = Failure::Silence,
+                }
+                self.close_sockets(cx);
             }
-            self.close_sockets(cx);
+            if !self.is_missing_one() {
+                return Err(self.verdict.into());
+            }
+            self.turn_to_missing();
+            match wait!(self.find(cx)) {
+                Ok(true) => self.next_address = 0,
+                Ok(false) | Err(_) => self.step_back(),
+            }
         }
-        Err(self.failure.into())
     }
 
     /// The last address has as much time as the author gives it.
     fn connect_time(&self) -> Duration {
-        if usize::from(self.next_address) < self.addresses.len() { CONNECT_TIME } else { Duration::MAX }
+        let is_last = usize::from(self.next_address) >= self.addresses.len() && !self.is_missing_one();
+        if is_last { Duration::MAX } else { CONNECT_TIME }
+    }
+
+    /// Whether the servers were asked, and did not say everything about one family. It is asked for once more only.
+    fn is_missing_one(&self) -> bool {
+        !self.service.servers.is_empty() && self.skipped == [false; 2] && !self.is_complete()
+    }
+
+    /// From now on only the family that is missing is asked for, each server once.
+    fn turn_to_missing(&mut self) {
+        for (skipped, query) in self.skipped.iter_mut().zip(&self.queries) {
+            *skipped = query.status.is_final();
+        }
+        self.service.attempts = 1;
+    }
+
+    /// No more addresses came: if the last one hung, it gets all the time after all.
+    fn step_back(&mut self) {
+        if self.verdict == Failure::Silence {
+            self.next_address = self.next_address.saturating_sub(1);
+        }
     }
 
     /// Asks the servers for the addresses of `host`, and keeps them in the cache.
@@ -201,19 +248,32 @@ impl Lookup {
             return Err(Error::NoNameServer);
         }
         self.candidate = 0;
+        self.verdict = Failure::Known(Error::NameNotFound);
         while self.take_candidate(host) {
-            loop {
-                match wait!(self.ask(cx))? {
-                    Outcome::Found => {
-                        cx.keep_addresses(host, self.addresses, if self.is_complete() { self.ttl } else { 0 });
-                        return Ok(self.addresses);
-                    }
-                    Outcome::Alias => self.follow_alias()?,
-                    Outcome::NotFound => break,
+            match wait!(self.find(cx)) {
+                Ok(true) => {
+                    cx.keep_addresses(host, self.addresses, if self.is_complete() { self.ttl } else { 0 });
+                    return Ok(self.addresses);
                 }
+                Ok(false) => {}
+                // It says nothing about names in other domains.
+                Err(error @ (Error::NameServerRefused | Error::Protocol)) => self.verdict = Failure::Known(error),
+                Err(error) => return Err(error),
             }
         }
-        Err(Error::NameNotFound)
+        Err(self.verdict.into())
+    }
+
+    /// Asks for the name, and for what it stands for. Whether there are addresses.
+    #[protothread(self.find_pt)]
+    fn find<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Result<bool, Error> {
+        loop {
+            match wait!(self.ask(cx))? {
+                Outcome::Found => return Ok(true),
+                Outcome::Alias => self.follow_alias()?,
+                Outcome::NotFound => return Ok(false),
+            }
+        }
     }
 
     /// Takes the next name to try for `host`, leaving out those that are too long.
@@ -251,7 +311,7 @@ impl Lookup {
             self.close_sockets(cx);
             self.again = 0;
             while self.take_truncated() {
-                if let Ok(result) = wait!(self.exchange_tcp(cx), timeout = self.tcp_time()) {
+                if let Ok(result) = wait!(self.exchange_tcp(cx), timeout = self.service.timeout()) {
                     self.note_failure(result);
                 }
                 self.close_sockets(cx);
@@ -283,8 +343,9 @@ impl Lookup {
         let mut ids = [0; 4];
         cx.entropy(&mut ids)?;
         let [a, b, c, d] = ids;
-        for (query, id) in self.queries.iter_mut().zip([[a, b], [c, d]]) {
-            *query = Query { id: u16::from_be_bytes(id), ..Query::NONE };
+        for ((query, skipped), id) in self.queries.iter_mut().zip(self.skipped).zip([[a, b], [c, d]]) {
+            let status = if skipped { Status::Empty } else { Status::Asked };
+            *query = Query { id: u16::from_be_bytes(id), status, ..Query::NONE };
         }
         self.deadline = Instant::MAX;
         Ok(())
@@ -305,6 +366,9 @@ impl Lookup {
     }
 
     fn send_query<P: Platform>(&mut self, cx: &mut Cx<'_, P>, place: usize) -> Poll<Result<(), Error>> {
+        if self.status(place) != Status::Asked {
+            return Poll::Ready(Ok(()));
+        }
         let mut message = [0; QUERY_MAX];
         let length = self.question(place).map_or(0, |question| write_query(&question, &mut message));
         cx.send_datagram(self.udp, message.get(..length).unwrap_or(&[]))
@@ -409,11 +473,6 @@ impl Lookup {
         false
     }
 
-    /// Who has addresses already does not wait long for more.
-    fn tcp_time(&self) -> Duration {
-        if self.has_found() { GRACE } else { self.service.timeout() }
-    }
-
     /// Asks again over TCP, where each message has its length in front (RFC 1035, 4.2.2).
     #[protothread(self.tcp_pt)]
     fn exchange_tcp<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Result<(), Error> {
@@ -488,8 +547,7 @@ impl Lookup {
 
     /// Whether the servers have said everything about both families.
     fn is_complete(&self) -> bool {
-        let is_final = |status| matches!(status, Status::Found | Status::Alias | Status::Empty | Status::NotFound);
-        self.queries.iter().all(|query| is_final(query.status))
+        self.queries.iter().all(|query| query.status.is_final())
     }
 
     /// Keeps what the network said. Nobody listens where the server should be: it has refused.

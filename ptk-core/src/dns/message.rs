@@ -86,6 +86,9 @@ pub(crate) fn read_answer(
     addresses: &mut Addresses,
     alias: &mut Name,
 ) -> Answer {
+    if is_bare_refusal(message, question) {
+        return Answer::Refused;
+    }
     let Some((flags, answers, start)) = match_question(message, question) else { return Answer::Foreign };
     match flags & 0xf {
         0 if flags & TRUNCATED != 0 => Answer::Truncated,
@@ -102,11 +105,24 @@ const RESPONSE: u16 = 0x8000;
 const OPCODE: u16 = 0x7800;
 const TRUNCATED: u16 = 0x0200;
 
+/// Whether this refuses `question` without repeating it, as servers do that could not, or would not, read it
+/// (RFC 1035, 4.1.1).
+fn is_bare_refusal(message: &[u8], question: &Question<'_>) -> bool {
+    let is_bare = is_response(message, question) == Some(true) && u16_at(message, 4) == Some(0);
+    let is_refusal = u16_at(message, 2).is_some_and(|flags| !matches!(flags & 0xf, 0 | 3));
+    is_bare && is_refusal && message.len() >= HEADER
+}
+
+/// Whether this responds to a standard query with the id of `question`; `None` if there is no such header.
+fn is_response(message: &[u8], question: &Question<'_>) -> Option<bool> {
+    let flags = u16_at(message, 2)?;
+    Some(u16_at(message, 0)? == question.id && flags & (RESPONSE | OPCODE) == RESPONSE)
+}
+
 /// The flags, the number of answers and where they begin, if `message` answers `question` and nothing else.
 fn match_question(message: &[u8], question: &Question<'_>) -> Option<(u16, u16, usize)> {
     let flags = u16_at(message, 2)?;
-    let is_answer = u16_at(message, 0)? == question.id && flags & (RESPONSE | OPCODE) == RESPONSE;
-    if !is_answer || u16_at(message, 4)? != 1 {
+    if !is_response(message, question)? || u16_at(message, 4)? != 1 {
         return None;
     }
     let end = skip_name(message, HEADER)?;

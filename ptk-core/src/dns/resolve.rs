@@ -52,8 +52,9 @@ impl<P: Platform> Cx<'_, P> {
     /// - [`Error::NameNotFound`]: no such name in any search domain, or a name without addresses.
     /// - [`Error::NoNameServer`]: nobody to ask.
     /// - [`Error::TimedOut`]: no server answered.
-    /// - [`Error::NameServerRefused`]: a server refused, failed, or does not listen.
-    /// - [`Error::Protocol`]: an answer made no sense, or aliases went round in circles.
+    /// - [`Error::NameServerRefused`]: a server refused, failed, or does not listen. Names in other search domains are
+    ///   tried before this is reported.
+    /// - [`Error::Protocol`]: an answer made no sense, or aliases went round in circles. Reported likewise.
     /// - [`Error::TableFull`]: no socket left, or the loop has no slots for lookups at all.
     /// - [`Error::TooManyWaits`]; whatever else the platform says.
     ///
@@ -98,8 +99,9 @@ impl<P: Platform> Cx<'_, P> {
     /// # }
     /// ```
     ///
-    /// The addresses of a name are tried in their order, each for five seconds while others are left, until one is
-    /// connected. A name takes a slot for lookups until then, whatever its addresses come from. Giving the wait up frees
+    /// The addresses of a name are tried in their order until one is connected, each for two seconds while others are
+    /// left or may come, and the last one without limit. Where all of them fail and one family was not answered for, its
+    /// addresses are asked for once more, of each server once, and tried too. A name takes a slot for lookups until then, whatever its addresses come from. Giving the wait up frees
     /// the slot and closes what is open.
     ///
     /// # Errors
