@@ -45,6 +45,7 @@ impl<P: Platform> Cx<'_, P> {
         self.set_list(source, list);
     }
 
+    /// Links a node into the list of `source`, where the task has none yet.
     #[inline(never)]
     fn register(&mut self, task: usize, source: Source) -> Poll<Error> {
         let list = self.list(source);
@@ -54,8 +55,6 @@ impl<P: Platform> Cx<'_, P> {
         let Some(place) = self.free_place(task) else {
             return Poll::Ready(self.too_many_waits(task));
         };
-        // Again, because what had the place may have been the only one in it.
-        let list = self.list(source);
         let list = self.tasks.link(list, NodeId::new(task, place), source);
         self.set_list(source, list);
         self.poll.registered |= 1 << place;
