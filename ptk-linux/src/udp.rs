@@ -10,7 +10,7 @@ use rustix::net::{socket_with, sockopt};
 
 use crate::errno;
 use crate::settings::resize_buffers;
-use crate::socket::{FLAGS, bind_to, family, local_address, send_to_peer, uninterrupted};
+use crate::socket::{FLAGS, bind_to, family, local_address, peer_address, send_to_peer, uninterrupted};
 use crate::sys::set_socket_option;
 
 /// Opens a socket at `address`. The kernel chooses ports at random (RFC 6056).
@@ -42,8 +42,19 @@ fn hear_own_groups_only(fd: BorrowedFd<'_>, address: SocketAddr) {
 /// Sets or takes away the peer.
 pub(crate) fn set_peer(fd: BorrowedFd<'_>, peer: Option<SocketAddr>) -> Result<(), Errno> {
     match peer {
-        Some(peer) => uninterrupted(|| connect(fd, &peer)),
+        Some(peer) => uninterrupted(|| connect(fd, &peer)).inspect_err(|_| keep_peer(fd)),
         None => disconnect(fd),
+    }
+}
+
+/// A connect that finds no route leaves the peer as it was, and its address in what the next sends use: they go nowhere
+/// and fail silently (`__ip4_datagram_connect` and `udp_sendmsg`, seen on 6.18). To connect to the old peer once more
+/// mends it.
+#[cold]
+fn keep_peer(fd: BorrowedFd<'_>) {
+    if let Ok(peer) = peer_address(fd) {
+        // It could be reached before; if it no longer can, the sends say so.
+        let _ = connect(fd, &peer);
     }
 }
 

@@ -299,3 +299,20 @@ fn the_descriptor_is_cloexec_and_non_blocking() {
         assert!(flags.1 & libc::O_NONBLOCK != 0);
     });
 }
+
+#[test]
+fn a_peer_that_cannot_be_had_leaves_the_old_one() {
+    let mut linux = open(Linux::new());
+    let (mut socket, _) = datagram(&mut linux, V4, token(1));
+    let peer = peer(V4);
+    let broadcast = SocketAddr::new(Ipv4Addr::BROADCAST.into(), 9);
+    assert_eq!(linux.connect_datagram(&mut socket, Some(peer.local_addr().unwrap())), Ok(()));
+    assert!(linux.connect_datagram(&mut socket, Some(broadcast)).is_err());
+    assert_eq!(linux.peer_address(&socket), Ok(peer.local_addr().unwrap()));
+    for number in 0..3 {
+        assert_eq!(linux.send_to(&mut socket, &[number], None), Ok(()));
+        let mut buffer = [9; 2];
+        assert_eq!(peer.recv(&mut buffer).expect("it arrives"), 1);
+        assert_eq!(buffer[0], number);
+    }
+}

@@ -168,3 +168,28 @@ fn nothing_is_opened_before_the_mock() {
     let mut mock = Mock::new();
     assert_eq!(mock.open_datagram(at("127.0.0.1:0"), &Options::DEFAULT, token(1)), Err(Error::NotOpen));
 }
+
+#[test]
+fn who_meets_a_sharer_of_the_port_first_asks_no_other() {
+    use Reuse::{Address, Port};
+    for (first, last, result) in [(Address, Port, Ok(())), (Port, Address, Err(Error::AddressInUse))] {
+        let mut mock = open();
+        let _first = datagram_with(&mut mock, "127.0.0.1:5000", &reuse(first), 1);
+        let _last = datagram_with(&mut mock, "127.0.0.2:5000", &reuse(last), 2);
+        let opened = mock.open_datagram(at("0.0.0.0:5000"), &reuse(Port), token(3));
+        assert_eq!(opened.map(drop), result, "{last:?} was bound last");
+    }
+}
+
+#[test]
+fn a_socket_that_gave_up_its_peer_counts_as_the_last_to_be_bound() {
+    let mut mock = open();
+    let (mut first, address) = datagram_with(&mut mock, "127.0.0.1:0", &reuse(Reuse::Address), 1);
+    let (mut last, _) = datagram_with(&mut mock, &address.to_string(), &reuse(Reuse::Address), 2);
+    for expected in [[false, true], [true, false]] {
+        assert_eq!(mock.send_to(&mut last, b"x", Some(address)), Ok(()));
+        let heard = [&mut first, &mut last].map(|socket| mock.receive_from(socket, &mut [0]).is_ok());
+        assert_eq!(heard, expected);
+        assert_eq!(mock.connect_datagram(&mut first, None), Ok(()));
+    }
+}

@@ -267,3 +267,16 @@ fn a_successor_in_the_same_slot_hears_nothing_of_its_predecessor() {
     assert!(!reports.iter().any(|report| matches!(report, Report::Socket(ACCEPTED, _))), "{reports:?}");
     assert!(reports.contains(&Report::Socket(token(9), WRITE)));
 }
+
+#[test]
+fn data_for_an_end_that_shut_both_halves_are_answered_by_a_reset() {
+    let mut mock = open();
+    let (mut near, mut far) = ends(&mut mock);
+    assert_eq!(mock.shutdown(&mut near, Half::Both), Ok(()));
+    assert_eq!(receive(&mut mock, &mut far), Ok(vec![]));
+    send(&mut mock, &mut far, b"x");
+    assert_eq!(mock.send(&mut far, b"x"), Err(Error::ConnectionReset));
+    for socket in [&near, &far] {
+        assert_eq!(mock.peer_address(socket), Err(Error::NotConnected));
+    }
+}

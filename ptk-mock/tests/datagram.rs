@@ -305,3 +305,24 @@ fn calls_for_streams_are_none_for_datagrams_and_the_other_way_round() {
     assert_eq!(mock.connect_datagram(&mut closed, None), Err(Error::InvalidHandle));
     assert_eq!(mock.peek(&mut closed, &mut [0]), Err(Error::InvalidHandle));
 }
+
+#[test]
+fn an_empty_buffer_takes_a_datagram_of_any_length() {
+    let mut mock = open();
+    let (mut socket, address) = datagram_with(&mut mock, "127.0.0.1:0", &buffers(0, 1), 1);
+    for length in [60_000, 1] {
+        assert_eq!(mock.send_to(&mut socket, &vec![0; length], Some(address)), Ok(()));
+    }
+    let cut = Datagram { count: 9, from: address, truncated: true };
+    assert_eq!(mock.receive_from(&mut socket, &mut [0; 9]), Ok((cut, Rest::Drained)));
+    assert_eq!(mock.receive_from(&mut socket, &mut [0; 9]), Err(Error::WouldBlock), "beside it there was no room");
+}
+
+#[test]
+fn a_length_that_no_ipv4_header_can_tell_is_refused_before_the_peer_is_looked_at() {
+    for (bind, result) in [("127.0.0.1:0", Error::MessageTooLarge), ("[::1]:0", Error::NotConnected)] {
+        let mut mock = open();
+        let (mut socket, _) = datagram(&mut mock, bind, 1);
+        assert_eq!(mock.send_to(&mut socket, &[0; 65_536], None), Err(result), "{bind}");
+    }
+}

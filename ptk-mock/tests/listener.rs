@@ -212,3 +212,15 @@ fn a_listener_is_no_connection_and_a_connection_no_listener() {
     assert_eq!(mock.send(&mut listener, b"x"), Err(Error::NotConnected));
     assert_eq!(mock.accept(&mut near, &Options::DEFAULT, ACCEPTED), Err(Error::InvalidArgument));
 }
+
+#[test]
+fn the_port_of_a_client_is_not_for_listeners_and_that_of_an_accepted_connection_is() {
+    let mut mock = open();
+    let (listener, near, far) = connection(&mut mock, &Options::DEFAULT, &Options::DEFAULT);
+    let (client, server) = [&near, &far].map(|end| mock.local_address(end).unwrap()).into();
+    assert_eq!(mock.open_listener(client, &Options::DEFAULT, token(9)).map(drop), Err(Error::AddressInUse));
+    close(&mut mock, listener);
+    assert!(mock.open_listener(server, &Options::DEFAULT, token(10)).is_ok());
+    abort(&mut mock, far);
+    assert!(mock.open_listener(client, &Options::DEFAULT, token(11)).is_ok(), "the connection is gone");
+}

@@ -45,6 +45,9 @@ impl<P: Platform> Cx<'_, P> {
 
     /// Undoes [`connect_udp`](Self::connect_udp).
     ///
+    /// On Linux an IPv6 socket still hears the address of its old peer only (seen on 6.18, which keeps it in the socket):
+    /// open another socket there.
+    ///
     /// # Errors
     ///
     /// [`Error::InvalidHandle`], and what the platform says.

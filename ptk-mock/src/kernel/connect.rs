@@ -33,6 +33,7 @@ impl Kernel {
             address::collide(other.address, address)
                 && !(other.options.reuse == Reuse::Port && options.reuse == Reuse::Port)
         });
+        let taken = taken || self.streams.iter().any(|(_, stream)| stream.excludes(address));
         if taken {
             return Err(Error::AddressInUse);
         }

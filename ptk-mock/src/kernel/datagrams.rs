@@ -20,6 +20,7 @@ impl Kernel {
     ) -> Result<Socket, Error> {
         self.check_descriptors()?;
         let mut address = address::plain(address);
+        let is_port_chosen = address.port() == 0;
         let ip = address.ip();
         if !address::is_bindable(ip) && !address::is_broadcast(ip) && !ip.is_multicast() {
             return Err(Error::AddressNotAvailable);
@@ -27,15 +28,24 @@ impl Kernel {
         if address.port() == 0 {
             address.set_port(self.bindings.ephemeral().ok_or(Error::AddressInUse)?);
         }
-        let mut others = self.bindings.at(address.port()).iter().filter_map(|id| self.endpoints.get(id.0));
-        if others.any(|other| other.excludes(address, options.reuse)) {
+        if self.is_bound(address, options.reuse) {
             return Err(Error::AddressInUse);
         }
-        let id = EndpointId(self.endpoints.insert(Endpoint::new(token, address, options)));
+        let mut endpoint = Endpoint::new(token, address, options);
+        endpoint.is_port_chosen = is_port_chosen;
+        let id = EndpointId(self.endpoints.insert(endpoint));
         self.bindings.add(address.port(), id);
         self.descriptors += 1;
         self.refresh_endpoint(id);
         Ok(Socket(Name::Endpoint(id, token)))
+    }
+
+    /// Whether an address cannot be had, because of who has it. As on Linux, the last to be bound is asked first, and who
+    /// meets another that shares the port with it asks no more.
+    fn is_bound(&self, address: SocketAddr, reuse: Reuse) -> bool {
+        let others = self.bindings.at(address.port()).iter().rev().filter_map(|id| self.endpoints.get(id.0));
+        let mut in_the_way = others.filter(|other| other.is_in_the_way(address, reuse));
+        in_the_way.next().is_some_and(|other| (other.reuse, reuse) != (Reuse::Port, Reuse::Port))
     }
 
     /// Ends a datagram socket, and what it has not received with it.
@@ -48,9 +58,15 @@ impl Kernel {
     /// Connects or disconnects. See [`Platform::connect_datagram`](ptk_core::Platform::connect_datagram).
     pub(crate) fn connect_datagram(&mut self, id: EndpointId, peer: Option<SocketAddr>) -> Result<(), Error> {
         let endpoint = self.endpoint_mut(id)?;
+        let before = endpoint.local;
         match peer {
             None => endpoint.disconnect(),
             Some(peer) => endpoint.connect(endpoint.check_peer(peer)?),
+        }
+        // Linux then looks it up as one that was just bound.
+        if endpoint.local != before || (peer.is_none() && endpoint.is_port_chosen) {
+            self.bindings.remove(before.port(), id);
+            self.bindings.add(before.port(), id);
         }
         Ok(())
     }
@@ -80,6 +96,7 @@ impl Kernel {
     /// arguments are wrong does not report it.
     pub(crate) fn send_to(&mut self, id: EndpointId, data: &[u8], peer: Option<SocketAddr>) -> Result<(), Error> {
         let endpoint = self.endpoint_mut(id)?;
+        endpoint.check_field(data.len())?;
         let to = endpoint.check_peer(peer.or(endpoint.peer).ok_or(Error::NotConnected)?)?;
         endpoint.check_length(data.len())?;
         if let Some(error) = endpoint.error.take() {

@@ -21,6 +21,8 @@ pub(crate) struct Endpoint {
     pub(crate) token: Handle,
     /// The address that it was bound to.
     bound: SocketAddr,
+    /// Whether the kernel chose its port.
+    pub(crate) is_port_chosen: bool,
     /// The same; but while a socket that was bound to all addresses is connected, the one that its peer sees.
     pub(crate) local: SocketAddr,
     /// The only one that it receives from.
@@ -48,6 +50,7 @@ impl Endpoint {
         Endpoint {
             token,
             bound: address,
+            is_port_chosen: false,
             local: address,
             peer: None,
             reuse: options.reuse,
@@ -82,6 +85,12 @@ impl Endpoint {
         if address::is_local(ip) || ip.is_multicast() { Ok(address::plain(peer)) } else { Err(Error::NoRoute) }
     }
 
+    /// Whether the length can be told in a header at all: in IPv4 Linux refuses more before it looks at the peer.
+    pub(crate) fn check_field(&self, length: usize) -> Result<(), Error> {
+        let is_possible = self.local.is_ipv6() || length <= usize::from(u16::MAX);
+        if is_possible { Ok(()) } else { Err(Error::MessageTooLarge) }
+    }
+
     /// Whether a datagram of this length fits into a packet.
     pub(crate) fn check_length(&self, length: usize) -> Result<(), Error> {
         let max = if self.local.is_ipv4() { MAX_LENGTH_V4 } else { MAX_LENGTH_V6 };
@@ -112,9 +121,9 @@ impl Endpoint {
         self.peer = None;
     }
 
-    /// Whether another socket at `address` would be in the way.
-    pub(crate) fn excludes(&self, address: SocketAddr, reuse: Reuse) -> bool {
-        address::collide(self.local, address) && (self.reuse != reuse || reuse == Reuse::Never)
+    /// Whether another socket at `address` would have to ask: not if both take whoever asks for the same.
+    pub(crate) fn is_in_the_way(&self, address: SocketAddr, reuse: Reuse) -> bool {
+        address::collide(self.local, address) && (self.reuse, reuse) != (Reuse::Address, Reuse::Address)
     }
 
     /// Whether a datagram from `from` to `to` is one for this socket.

@@ -63,11 +63,11 @@ impl Inbox {
         self.packets.is_empty()
     }
 
-    /// A datagram arrives. Without room for it, it is lost.
+    /// A datagram arrives. Without room for it, it is lost; but an empty buffer takes one of any length.
     pub(crate) fn put(&mut self, from: SocketAddr, data: &[u8]) {
         let packet = Packet { from, data: data.into() };
         let used = self.used + packet.charge();
-        if used <= self.limit {
+        if used <= self.limit || self.packets.is_empty() {
             self.used = used;
             self.packets.push_back(packet);
         }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use ptk_core::{Error, Handle, Options, Readiness};
 
 use super::StreamId;
+use super::address;
 use super::pipe::Pipe;
 use super::ready::Signal;
 use super::settings::TcpSettings;
@@ -45,6 +46,8 @@ pub(crate) struct Stream {
     pub(crate) phase: Phase,
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
+    /// Whether this end asked for the connection.
+    is_opener: bool,
     /// The other end. `None` before there is one, and when it is gone: then what is sent is answered by a reset.
     pub(crate) peer: Option<StreamId>,
     /// Arrived and not received.
@@ -73,6 +76,7 @@ impl Stream {
             phase,
             local,
             remote,
+            is_opener: matches!(phase, Phase::Connecting(_)),
             peer: None,
             incoming: Pipe::new(options.receive_buffer),
             outgoing: Pipe::new(options.send_buffer),
@@ -84,6 +88,11 @@ impl Stream {
             settings: TcpSettings::new(options.nodelay),
             signal: Signal::new(Readiness::NONE),
         }
+    }
+
+    /// Whether a listener at `address` would be in the way: not in that of what a listener made, which another may follow.
+    pub(crate) fn excludes(&self, address: SocketAddr) -> bool {
+        self.is_opener && self.phase != Phase::Over && address::collide(self.local, address)
     }
 
     /// Takes over the options that an open socket can still change.

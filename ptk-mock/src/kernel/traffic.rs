@@ -128,6 +128,11 @@ impl Kernel {
             self.remove_stream(peer_id);
             return self.reset(id);
         }
+        if peer.deaf && peer.end_sent && !stream.outgoing.is_empty() {
+            // Who has ended both halves answers data with a reset, and is done with the connection.
+            self.reset(peer_id);
+            return self.reset(id);
+        }
         if peer.deaf {
             stream.outgoing.clear();
         } else {

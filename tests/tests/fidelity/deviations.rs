@@ -1,0 +1,102 @@
+//! Where the mock is unlike Linux on purpose. A difference that none of these covers is a bug of one of the two, and a
+//! deviation that covers nothing any more has to go.
+
+use ptk_core::{Error, Half, Reuse, SocketOption};
+
+use crate::duel::Step;
+use crate::script::{Op, Place, Port};
+use crate::seen::Seen;
+
+/// A difference that is meant.
+pub(crate) struct Deviation {
+    pub(crate) name: &'static str,
+    /// After so many scripts it must have been met.
+    within: u64,
+    covers: fn(&Step, &[Step]) -> bool,
+}
+
+/// All of them. A script ends at the first, because the worlds differ from there on.
+const ALL: &[Deviation] = &[
+    Deviation {
+        name: "the mock has no TIME_WAIT: the port of a connection that was closed is free at once",
+        within: 1_500,
+        covers: |step, before| match step.op {
+            Op::Listen { at: Place(_, Port::Of(of)), .. } => {
+                step.shows(Seen::Done, Seen::Failed(Error::AddressInUse))
+                    && before.iter().any(|step| matches!(step.op, Op::Connect { slot, .. } if slot == of))
+            }
+            _ => false,
+        },
+    },
+    Deviation {
+        name: "the mock drops what a shut receiving half gets, where Linux keeps it: a close then finds unread data",
+        within: 1_500,
+        covers: |step, before| {
+            let is_deaf = |step: &Step| {
+                matches!(step.op, Op::Shutdown { half: Half::Read | Half::Both, .. }) && step.linux == Seen::Done
+            };
+            let is_reset = matches!(step.linux, Seen::Failed(Error::ConnectionReset | Error::NotConnected));
+            is_reset && before.iter().any(is_deaf) && before.iter().any(|step| matches!(step.op, Op::Close { .. }))
+        },
+    },
+    Deviation {
+        name: "the mock holds no small segment back (RFC 896), which an abort loses: what was sent has arrived",
+        within: 1_500,
+        covers: |step, before| {
+            let holds_back = |step: &Step| {
+                let is_off = matches!(step.op, Op::SetOption { option: SocketOption::Nodelay(false), .. });
+                is_off || matches!(step.op, Op::Connect { nodelay: false, .. })
+            };
+            let lost = match (&step.mock, &step.linux) {
+                (Seen::Bytes(sent, _), Seen::All(seen)) => matches!(
+                    seen[..],
+                    [Seen::Bytes(arrived, _), Seen::Failed(Error::ConnectionReset)] if arrived < *sent
+                ),
+                (Seen::Bytes(1.., _), Seen::Failed(Error::ConnectionReset)) => true,
+                _ => false,
+            };
+            lost && before.iter().any(holds_back)
+        },
+    },
+    Deviation {
+        name: "of sockets that share an address, and of which one has or had a peer, each platform prefers its own",
+        within: 100_000,
+        covers: |step, before| {
+            let connects = |step: &Step| matches!(step.op, Op::ConnectDatagram { .. }) && step.linux == Seen::Done;
+            let shares = |step: &Step| {
+                matches!(step.op, Op::OpenDatagram { at: Place(_, Port::Of(_)), reuse: Reuse::Address, .. })
+                    && step.linux == Seen::Done
+            };
+            let is_receive = matches!(step.op, Op::ReceiveFrom { .. } | Op::Burst { .. });
+            is_receive && before.iter().any(connects) && before.iter().any(shares)
+        },
+    },
+];
+
+/// How often each deviation was met.
+#[derive(Default)]
+pub(crate) struct Deviations {
+    met: [usize; ALL.len()],
+}
+
+impl Deviations {
+    /// Whether a step in which the two differ is covered, given those before.
+    pub(crate) fn excuse(&mut self, step: &Step, before: &[Step]) -> bool {
+        let place = ALL.iter().position(|deviation| (deviation.covers)(step, before));
+        if let Some(met) = place.and_then(|place| self.met.get_mut(place)) {
+            *met += 1;
+        }
+        place.is_some()
+    }
+
+    /// Those that were not met in `scripts`, though they should have been.
+    pub(crate) fn unmet(&self, scripts: u64) -> Vec<&'static str> {
+        let is_unmet = |(deviation, met): &(&Deviation, usize)| *met == 0 && deviation.within <= scripts;
+        ALL.iter().zip(self.met).filter(is_unmet).map(|(deviation, _)| deviation.name).collect()
+    }
+
+    /// The deviations with how often they were met.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        ALL.iter().map(|deviation| deviation.name).zip(self.met)
+    }
+}
