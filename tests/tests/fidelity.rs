@@ -26,6 +26,9 @@ use script::Op;
 /// How many scripts run by default.
 const SCRIPTS: u64 = 1_500;
 
+/// From how many on each deviation must have been met: some are rare, and hang on the time that things take.
+const MANY: u64 = 30_000;
+
 /// What scripts must have shown, or they mean nothing.
 const SIGHTS: [&str; 14] = [
     "end",
@@ -71,6 +74,8 @@ fn random_scripts_show_the_same_on_the_mock_and_on_linux() {
         }
         if first == 1 && count >= SCRIPTS {
             assert!(unseen.is_empty(), "no script showed {unseen:?}");
+        }
+        if count >= MANY {
             let unmet = deviations.unmet(count);
             assert!(unmet.is_empty(), "no deviation any more: {unmet:?}");
         }
