@@ -25,7 +25,7 @@ impl<P: Platform> Cx<'_, P> {
     /// event_loop.open()?;
     /// let mut cx = event_loop.cx();
     /// let deadline = cx.now() + Duration::from_secs(1);
-    /// let listener = cx.listen("127.0.0.1:502".parse().unwrap())?;
+    /// let listener = cx.listen(([127, 0, 0, 1], 502).into())?;
     /// let nobody_came = cx.block_on(Some(deadline), |cx| cx.accept(listener));
     /// assert_eq!(nobody_came, Err(Error::TimedOut));
     /// # Ok::<(), Error>(())
@@ -81,7 +81,7 @@ impl<P: Platform> Cx<'_, P> {
 /// # event_loop.open()?;
 /// let mut cx = event_loop.cx();
 /// let deadline = cx.now() + Duration::from_secs(3);
-/// let mut stream = Blocking::connect(cx, "192.0.2.1:7".parse().unwrap(), Some(deadline))?;
+/// let mut stream = Blocking::connect(cx, ([192, 0, 2, 1], 7).into(), Some(deadline))?;
 /// stream.write_all(b"hello")?;
 /// let mut answer = [0; 16];
 /// let length = stream.read(&mut answer)?;

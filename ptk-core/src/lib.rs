@@ -77,7 +77,7 @@
 //! | `error` | the loop cannot go on: it does not open, or cannot wait; a task or a handler has panicked |
 //! | `warn` | somebody has lost something: a task or a handler failed, a table is full, a task waits for too much at once, accepting pauses |
 //! | `info` | what an operator asks for: a listener listens, a connect failed |
-//! | `debug` | sockets are opened, connect and are closed; tasks start and end |
+//! | `debug` | sockets are opened, connect and are closed; tasks start and end; what a lookup of a name found |
 //! | `trace` | a task has used up its budget of a turn |
 //!
 //! A task that failed is named with the line of the wait at which it was last resumed. [`middleware::Log`] writes the

@@ -192,6 +192,15 @@ impl Tasks {
         count
     }
 
+    /// Wakes the task of a node that waits.
+    #[inline]
+    pub(crate) fn fire(&mut self, id: NodeId) {
+        if let Some(node) = self.node(id) {
+            node.fire();
+            self.wake(id.task());
+        }
+    }
+
     /// Takes the first task out of the ready queue.
     #[inline]
     pub(crate) fn next_ready(&mut self) -> Option<usize> {

@@ -152,13 +152,10 @@ impl<P: Platform> Cx<'_, P> {
         self.fire(first);
     }
 
-    /// Wakes the task of a node that waits.
+    /// Wakes the task of a node that waits, and counts that.
     pub(crate) fn fire(&mut self, id: NodeId) {
-        if let Some(node) = self.tasks.node(id) {
-            node.fire();
-            self.tasks.wake(id.task());
-            self.state.counters.0.wakes += 1;
-        }
+        self.tasks.fire(id);
+        self.state.counters.0.wakes += 1;
     }
 
     /// Wakes all tasks that wait for `source`, which is about to go away.

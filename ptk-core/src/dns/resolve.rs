@@ -101,8 +101,8 @@ impl<P: Platform> Cx<'_, P> {
     ///
     /// The addresses of a name are tried in their order until one is connected, each for two seconds while others are
     /// left or may come, and the last one without limit. Where all of them fail and one family was not answered for, its
-    /// addresses are asked for once more, of each server once, and tried too. A name takes a slot for lookups until then, whatever its addresses come from. Giving the wait up frees
-    /// the slot and closes what is open.
+    /// addresses are asked for once more, of each server once, and tried too. A name takes a slot for lookups until then,
+    /// whatever its addresses come from. Giving the wait up frees the slot and closes what is open.
     ///
     /// # Errors
     ///

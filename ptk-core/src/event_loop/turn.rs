@@ -381,10 +381,7 @@ impl<P: Platform> Collector<'_, P> {
         let Some(id) = self.tasks.first_waiting(list).filter(|id| !one_at_a_time || Some(*id) == list.first()) else {
             return;
         };
-        if let Some(node) = self.tasks.node(id) {
-            node.fire();
-        }
-        self.tasks.wake(id.task());
+        self.tasks.fire(id);
         self.wakes += 1;
     }
 }
