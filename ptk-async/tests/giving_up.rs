@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use embassy_futures::join::join_array;
 use embedded_io_async::Read as _;
-use harness::{Act, LATER, listen, new_loop, play, sockets};
+use harness::{Act, LATER, listen, new_loop, play, play_alone, sockets};
 use ptk_async::{AsyncTask, Bridge, UdpIo};
 use ptk_core::WAIT_NODES;
 use ptk_core::prelude::*;
@@ -21,6 +21,7 @@ use ptk_mock::Mock;
 const EIGHT: usize = 8;
 
 type Cxm<'c> = Cx<'c, Mock>;
+type Holder<'b> = Pin<Box<dyn Future<Output = Result<(), Error>> + 'b>>;
 
 fn any() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
@@ -34,8 +35,8 @@ fn open(bridge: &Bridge<Mock>) -> usize {
     bridge.with(|cx| cx.platform().open_sockets()).unwrap()
 }
 
-/// The future of a protothread that opens a socket and never ends.
-fn holder(bridge: &Bridge<Mock>) -> Pin<Box<dyn Future<Output = Result<(), Error>> + '_>> {
+/// The future of a protothread that opens a socket and never ends, not yet polled.
+fn holder(bridge: &Bridge<Mock>) -> Holder<'_> {
     let mut opened = false;
     Box::pin(bridge.run(move |cx| {
         if !mem::replace(&mut opened, true) {
@@ -51,122 +52,113 @@ async fn start<F: Future + Unpin>(future: &mut F) {
     assert!(pending);
 }
 
+/// The same, polled once: its socket is open.
+async fn held(bridge: &Bridge<Mock>) -> Holder<'_> {
+    let mut holder = holder(bridge);
+    start(&mut holder).await;
+    holder
+}
+
 #[test]
 fn what_is_dropped_in_a_call_with_the_context_is_closed_behind_it() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
-        let socket = udp(&bridge);
+    play_alone(async |bridge| {
+        let socket = udp(bridge);
         bridge.with(|_| drop(socket)).unwrap();
-        assert_eq!(open(&bridge), 0, "a socket");
+        assert_eq!(open(bridge), 0, "a socket");
 
         let listener = bridge.listen(any()).unwrap();
         let connection = bridge.connect(listener.local_address().unwrap()).await.unwrap();
         bridge.with(|_| drop((listener, connection))).unwrap();
-        assert_eq!(open(&bridge), 0, "a listener and a connection");
+        assert_eq!(open(bridge), 0, "a listener and a connection");
 
-        let socket = udp(&bridge);
+        let socket = udp(bridge);
         bridge.with(|_| assert!(bridge.with(move |_| drop(socket)).is_err())).unwrap();
-        assert_eq!(open(&bridge), 0, "with a closure that was not called");
+        assert_eq!(open(bridge), 0, "with a closure that was not called");
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
 fn what_is_dropped_in_an_operation_is_closed_behind_it() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
-        let mut socket = Some(udp(&bridge));
+    play_alone(async |bridge| {
+        let mut socket = Some(udp(bridge));
         let wait = bridge.wait(|_| {
             socket.take();
             Poll::Ready(Ok(()))
         });
         wait.await.unwrap();
-        assert_eq!(open(&bridge), 0);
+        assert_eq!(open(bridge), 0);
 
-        let mut socket = Some(udp(&bridge));
+        let mut socket = Some(udp(bridge));
         let mut run = pin!(bridge.run(|_| {
             socket.take();
             Poll::<Result<(), Error>>::Pending
         }));
         start(&mut run).await;
-        assert_eq!(open(&bridge), 0, "one that is pending");
+        assert_eq!(open(bridge), 0, "one that is pending");
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
 fn what_is_dropped_by_a_panic_in_an_operation_is_closed_behind_it() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
-        let socket = udp(&bridge);
+    play_alone(async |bridge| {
+        let socket = udp(bridge);
         let panics = move |_: &mut Cxm<'_>| {
             let _dropped = socket;
             panic!("on purpose");
         };
         assert!(catch_unwind(AssertUnwindSafe(|| bridge.with(panics))).is_err());
-        assert_eq!(open(&bridge), 0);
+        assert_eq!(open(bridge), 0);
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
 fn a_handle_that_was_closed_and_dropped_in_one_call_closes_nothing_else() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
-        let socket = udp(&bridge);
+    let event_loop = play_alone(async |bridge| {
+        let socket = udp(bridge);
         let closed = bridge.with(|cx| {
             let handle = socket.handle();
             drop(socket);
             cx.close(handle).unwrap();
             cx.udp_socket(any()).unwrap()
         });
-        let next = UdpIo::new(&bridge, closed.unwrap());
+        let next = UdpIo::new(bridge, closed.unwrap());
         assert!(next.local_address().is_ok());
     });
-    play(&mut event_loop, &bridge, [future]);
     assert_eq!(event_loop.last_error(), None, "nothing was closed twice");
 }
 
 #[test]
 fn eight_that_are_dropped_in_one_call_are_closed_and_the_others_with_their_task() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
-        let ten: [_; EIGHT + 2] = core::array::from_fn(|_| udp(&bridge));
+    let event_loop = play_alone(async |bridge| {
+        let ten: [_; EIGHT + 2] = core::array::from_fn(|_| udp(bridge));
         bridge.with(|_| drop(ten)).unwrap();
-        assert_eq!(open(&bridge), 2);
-        let eight: [_; EIGHT] = core::array::from_fn(|_| udp(&bridge));
+        assert_eq!(open(bridge), 2);
+        let eight: [_; EIGHT] = core::array::from_fn(|_| udp(bridge));
         bridge.with(|_| drop(eight)).unwrap();
-        assert_eq!(open(&bridge), 2, "there is room again");
+        assert_eq!(open(bridge), 2, "there is room again");
     });
-    play(&mut event_loop, &bridge, [future]);
     assert_eq!(sockets(&event_loop), 0);
 }
 
 #[test]
 fn a_protothread_that_is_dropped_in_a_call_with_the_context_leaves_its_place() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
+    play_alone(async |bridge| {
         for _ in 0..EIGHT + 1 {
-            let mut child = holder(&bridge);
-            start(&mut child).await;
-            assert_eq!(open(&bridge), 1);
+            let child = held(bridge).await;
+            assert_eq!(open(bridge), 1);
             bridge.with(|_| drop(child)).unwrap();
-            assert_eq!(open(&bridge), 0);
+            assert_eq!(open(bridge), 0);
         }
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
 fn a_protothread_that_is_dropped_in_an_operation_leaves_its_place() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
-        let mut kept = holder(&bridge);
-        start(&mut kept).await;
+    play_alone(async |bridge| {
+        let mut kept = held(bridge).await;
         for round in 0..EIGHT + 1 {
-            let mut child = Some(holder(&bridge));
-            start(child.as_mut().unwrap()).await;
-            assert_eq!(open(&bridge), 2);
+            let mut child = Some(held(bridge).await);
+            assert_eq!(open(bridge), 2);
             let drops = |_: &mut Cxm<'_>| {
                 child.take();
                 Poll::Ready(Ok(()))
@@ -175,28 +167,25 @@ fn a_protothread_that_is_dropped_in_an_operation_leaves_its_place() {
                 0 => bridge.wait(drops).await.unwrap(),
                 _ => bridge.run(drops).await.unwrap(),
             }
-            assert_eq!(open(&bridge), 1, "the other protothread's");
+            assert_eq!(open(bridge), 1, "the other protothread's");
         }
         start(&mut kept).await;
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
 fn all_protothreads_can_be_dropped_in_one_call() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
+    play_alone(async |bridge| {
         for _ in 0..2 {
-            let mut children: [_; EIGHT] = core::array::from_fn(|_| holder(&bridge));
+            let mut children: [_; EIGHT] = core::array::from_fn(|_| holder(bridge));
             for child in &mut children {
                 start(child).await;
             }
-            assert_eq!((open(&bridge), holder(&bridge).await), (EIGHT, Err(Error::Busy)));
+            assert_eq!((open(bridge), holder(bridge).await), (EIGHT, Err(Error::Busy)));
             bridge.with(|_| drop(children)).unwrap();
-            assert_eq!(open(&bridge), 0);
+            assert_eq!(open(bridge), 0);
         }
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
@@ -233,52 +222,45 @@ fn a_wait_that_is_dropped_in_a_call_with_the_context_takes_no_nodes() {
 
 #[test]
 fn a_future_inside_an_awaited_task_gives_up_what_is_its_own() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
-        let mut outer = holder(&bridge);
-        start(&mut outer).await;
+    play_alone(async |bridge| {
+        let mut outer = held(bridge).await;
         let inner = pin!(async {
             for _ in 0..EIGHT + 1 {
-                let (mut child, socket) = (holder(&bridge), udp(&bridge));
+                let (mut child, socket) = (holder(bridge), udp(bridge));
                 start(&mut child).await;
-                assert_eq!(open(&bridge), 3);
+                assert_eq!(open(bridge), 3);
                 bridge.with(|_| drop((child, socket))).unwrap();
-                assert_eq!(open(&bridge), 1, "what the outer one holds");
+                assert_eq!(open(bridge), 1, "what the outer one holds");
             }
         });
-        let mut task = AsyncTask::new(&bridge, inner);
+        let mut task = AsyncTask::new(bridge, inner);
         bridge.run(|cx| task.run(cx, &mut ())).await.unwrap();
         start(&mut outer).await;
         bridge.with(|_| drop(outer)).unwrap();
-        assert_eq!(open(&bridge), 0);
+        assert_eq!(open(bridge), 0);
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
 fn a_protothread_that_outlives_its_awaited_task_closes_nothing_of_the_next_one() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
+    let event_loop = play_alone(async |bridge| {
         let passed_on = RefCell::new(None);
         let first = pin!(async {
-            let mut child = holder(&bridge);
-            start(&mut child).await;
+            let child = held(bridge).await;
             passed_on.replace(Some(child));
         });
-        let mut task = AsyncTask::new(&bridge, first);
+        let mut task = AsyncTask::new(bridge, first);
         bridge.run(|cx| task.run(cx, &mut ())).await.unwrap();
-        assert_eq!(open(&bridge), 1, "it passed to the task");
+        assert_eq!(open(bridge), 1, "it passed to the task");
         let second = pin!(async {
-            let mut child = holder(&bridge);
-            start(&mut child).await;
+            let mut child = held(bridge).await;
             drop(passed_on.take());
-            assert_eq!(open(&bridge), 2);
+            assert_eq!(open(bridge), 2);
             start(&mut child).await;
         });
-        let mut task = AsyncTask::new(&bridge, second);
+        let mut task = AsyncTask::new(bridge, second);
         bridge.run(|cx| task.run(cx, &mut ())).await.unwrap();
     });
-    play(&mut event_loop, &bridge, [future]);
     assert_eq!(sockets(&event_loop), 0);
 }
 
@@ -287,8 +269,7 @@ fn a_protothread_that_is_dropped_outside_of_its_task_ends_with_the_task() {
     let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
     let passed_on = RefCell::new(None);
     let future = pin!(async {
-        let mut child = holder(&bridge);
-        start(&mut child).await;
+        let child = held(&bridge).await;
         passed_on.replace(Some(child));
         bridge.sleep(LATER).await.unwrap();
         assert_eq!(open(&bridge), 1);
@@ -297,8 +278,7 @@ fn a_protothread_that_is_dropped_outside_of_its_task_ends_with_the_task() {
     let other = pin!(async {
         bridge.sleep(Duration::from_millis(1)).await.unwrap();
         let child = passed_on.take();
-        let mut own = holder(&bridge);
-        start(&mut own).await;
+        let own = held(&bridge).await;
         bridge.with(|_| drop(child)).unwrap();
         assert_eq!(open(&bridge), 2, "it closes nothing of the task in whose poll it is dropped");
         drop(own);
@@ -313,8 +293,7 @@ fn a_protothread_that_goes_on_in_another_task_is_refused_there_and_goes_on_in_it
     let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
     let passed_on = RefCell::new(None);
     let future = pin!(async {
-        let mut child = holder(&bridge);
-        start(&mut child).await;
+        let child = held(&bridge).await;
         passed_on.replace(Some(child));
         bridge.sleep(LATER).await.unwrap();
         let mut child = passed_on.take().unwrap();
@@ -337,16 +316,14 @@ fn a_protothread_that_is_forgotten_keeps_its_place_until_its_task_ends() {
     let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
     let future = pin!(async {
         for _ in 0..EIGHT {
-            let mut child = mem::ManuallyDrop::new(holder(&bridge));
-            start(&mut *child).await;
+            mem::forget(held(&bridge).await);
         }
         assert_eq!((open(&bridge), holder(&bridge).await), (EIGHT, Err(Error::Busy)));
     });
     let other = pin!(async {
         bridge.sleep(LATER).await.unwrap();
         assert_eq!(open(&bridge), 0);
-        let mut child = holder(&bridge);
-        start(&mut child).await;
+        drop(held(&bridge).await);
     });
     play(&mut event_loop, &bridge, [future, other]);
 }

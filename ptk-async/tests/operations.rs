@@ -11,7 +11,7 @@ use embassy_futures::block_on;
 use embassy_futures::join::{join, join_array};
 use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read as _, ReadReady as _, Write as _, WriteReady as _};
-use harness::{FLOOD, LATER, is_refused, listen, new_loop, play, sockets};
+use harness::{FLOOD, LATER, is_refused, listen, new_loop, play, play_alone, sockets};
 use ptk_async::{AsyncTask, Bridge, TcpConnection};
 use ptk_core::prelude::*;
 use ptk_core::{TaskReport, TaskState, WAIT_NODES};
@@ -109,19 +109,16 @@ fn outside_of_a_poll_every_operation_is_refused() {
 
 #[test]
 fn a_context_that_is_in_use_is_not_lent_again() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
+    play_alone(async |bridge| {
         let inner = bridge.with(|_| bridge.with(|_| ())).unwrap();
         assert!(is_refused(inner));
         assert_eq!(bridge.with(|_| ()), Ok(()), "and comes back");
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
 fn a_loop_inside_a_poll_has_the_bridge_for_itself_and_gives_it_back() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
+    play_alone(async |bridge| {
         let outer = bridge.with(|cx| cx.current_task()).unwrap();
         let mut inner_loop = Box::new(harness::Loop::new(2, Mock::new()));
         inner_loop.open().unwrap();
@@ -129,10 +126,9 @@ fn a_loop_inside_a_poll_has_the_bridge_for_itself_and_gives_it_back() {
             bridge.sleep(LATER).await.unwrap();
             assert_ne!(bridge.with(|cx| cx.current_task()), Ok(outer));
         });
-        play(&mut inner_loop, &bridge, [inner]);
+        play(&mut inner_loop, bridge, [inner]);
         assert_eq!(bridge.with(|cx| cx.current_task()), Ok(outer));
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
@@ -184,25 +180,22 @@ fn a_refused_connect_says_so_and_leaves_nothing() {
 
 #[test]
 fn a_read_that_is_given_up_takes_nothing() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
-        let (mut near, mut far) = pair(&bridge).await;
+    play_alone(async |bridge| {
+        let (mut near, mut far) = pair(bridge).await;
         let mut buffer = [0; 8];
         assert!(bridge.timeout(Duration::from_millis(1), near.read(&mut buffer)).await.is_err());
         far.write_all(b"all").await.unwrap();
         near.read_exact(&mut buffer[..3]).await.unwrap();
         assert_eq!(&buffer[..3], b"all");
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
 fn a_task_waits_for_as_much_as_it_has_nodes_and_no_more() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
+    let event_loop = play_alone(async |bridge| {
         let mut pairs = Vec::new();
         for _ in 0..harness::ONE_TOO_MANY {
-            pairs.push(pair(&bridge).await);
+            pairs.push(pair(bridge).await);
         }
         let (near, mut far): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
         let read = |index: usize| {
@@ -222,22 +215,20 @@ fn a_task_waits_for_as_much_as_it_has_nodes_and_no_more() {
         assert_eq!(results[0], Err(Error::TooManyWaits));
         assert!(results[1..].iter().all(|result| *result == Ok(1)), "{results:?}");
     });
-    play(&mut event_loop, &bridge, [future]);
     assert_eq!(event_loop.counters().too_many_waits, 1);
 }
 
 #[test]
 fn what_was_given_up_in_the_same_resume_takes_no_nodes() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
+    let event_loop = play_alone(async |bridge| {
         let mut pairs = Vec::new();
         for _ in 0..WAIT_NODES {
-            pairs.push(pair(&bridge).await);
+            pairs.push(pair(bridge).await);
         }
         let (near, mut far): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
         let mut others = Vec::new();
         for _ in 0..WAIT_NODES {
-            others.push(pair(&bridge).await);
+            others.push(pair(bridge).await);
         }
         let (other_near, _other_far): (Vec<_>, Vec<_>) = others.into_iter().unzip();
         let all = join_array::<_, WAIT_NODES>(core::array::from_fn(|index| {
@@ -259,7 +250,6 @@ fn what_was_given_up_in_the_same_resume_takes_no_nodes() {
         let (results, ()) = join(reads, write).await;
         assert_eq!(results, [Ok(1); WAIT_NODES]);
     });
-    play(&mut event_loop, &bridge, [future]);
     let counters = event_loop.counters();
     assert_eq!(counters.too_many_waits, 0);
     assert!(counters.polls < 40, "it does not spin: {counters:?}");
@@ -322,25 +312,22 @@ fn a_sleep_is_exact_and_zero_gives_way() {
 
 #[test]
 fn a_timeout_gives_what_was_ready_in_time() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
+    play_alone(async |bridge| {
         let soon = bridge.sleep(Duration::from_millis(1));
         assert_eq!(bridge.timeout(LATER, soon).await, Ok(Ok(())));
         assert_eq!(bridge.timeout(LATER, core::future::pending::<()>()).await, Err(Error::TimedOut));
         assert_eq!(bridge.timeout(Duration::ZERO, async { 1 }).await, Ok(1));
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
 fn asking_for_readiness_waits_for_nothing() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
-        let (mut near, mut far) = pair(&bridge).await;
+    play_alone(async |bridge| {
+        let (mut near, mut far) = pair(bridge).await;
         assert_eq!((near.read_ready(), near.write_ready()), (Ok(false), Ok(true)));
         let mut more = Vec::new();
         for _ in 0..harness::ONE_TOO_MANY {
-            let mut pair = pair(&bridge).await;
+            let mut pair = pair(bridge).await;
             assert_eq!(pair.0.read_ready(), Ok(false));
             more.push(pair);
         }
@@ -365,7 +352,6 @@ fn asking_for_readiness_waits_for_nothing() {
         };
         full.await;
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 /// Connects and waits for ever, or fails.

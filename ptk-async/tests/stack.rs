@@ -2,13 +2,14 @@
 
 mod harness;
 
+use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 
 use embassy_futures::join::join;
 use embedded_io_async::{Error as _, ErrorKind, Read, Write};
 use embedded_nal_async::{AddrType, ConnectedUdp, Dns, TcpConnect, UdpStack, UnconnectedUdp};
-use harness::{LATER, listen, new_loop, play, sockets};
+use harness::{LATER, listen, new_loop, play, play_alone, sockets};
 use ptk_async::{AsyncTask, Bridge};
 use ptk_core::{Error, EventLoop};
 use ptk_mock::Mock;
@@ -29,12 +30,13 @@ async fn greet<S: TcpConnect>(stack: &S, server: SocketAddr) -> Result<[u8; 5], 
 fn a_connection_of_the_trait_closes_when_it_is_dropped() {
     let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
     let (listener, server) = listen(&mut event_loop);
+    let ended = Cell::new(false);
     let future = pin!(async {
         assert_eq!(greet(&bridge, server).await, Ok(*b"HELLO"));
         bridge.with(|cx| cx.close(listener)).unwrap().unwrap();
         assert_eq!(greet(&bridge, server).await, Err(ErrorKind::ConnectionRefused));
-        // The other task's end is still open.
         bridge.sleep(LATER).await.unwrap();
+        assert!(ended.get(), "the peer saw the end while this task went on");
     });
     let peer = pin!(async {
         let mut connection = bridge.accept(listener).await.unwrap();
@@ -42,6 +44,7 @@ fn a_connection_of_the_trait_closes_when_it_is_dropped() {
         connection.read_exact(&mut buffer).await.unwrap();
         connection.write_all(&buffer.map(|byte| byte.to_ascii_uppercase())).await.unwrap();
         assert_eq!(connection.read(&mut buffer).await, Ok(0), "it was dropped");
+        ended.set(true);
     });
     play(&mut event_loop, &bridge, [future, peer]);
     assert_eq!(sockets(&event_loop), 0);
@@ -79,28 +82,25 @@ fn datagrams_come_and_go() {
 
 #[test]
 fn a_local_address_that_is_not_the_sockets_is_refused() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
+    play_alone(async |bridge| {
         let unspecified = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
-        assert!(matches!((&bridge).bind_single(unspecified).await, Err(Error::NotSupported)));
-        let (bound, mut one) = (&bridge).bind_single(ANY).await.unwrap();
+        assert!(matches!(bridge.bind_single(unspecified).await, Err(Error::NotSupported)));
+        let (bound, mut one) = bridge.bind_single(ANY).await.unwrap();
         let other = SocketAddr::new([127, 0, 0, 2].into(), bound.port());
         let port = SocketAddr::new(bound.ip(), bound.port() ^ 1);
         let family = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
         for local in [other, port, family] {
             assert_eq!(UnconnectedUdp::send(&mut one, local, bound, b"x").await, Err(Error::InvalidArgument));
         }
-        let mut all = (&bridge).bind_multiple(unspecified).await.unwrap();
+        let mut all = bridge.bind_multiple(unspecified).await.unwrap();
         let chosen = SocketAddr::new(bound.ip(), 0);
         assert_eq!(UnconnectedUdp::send(&mut all, chosen, bound, b"x").await, Err(Error::NotSupported));
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
 fn a_receive_that_is_given_up_takes_no_datagram() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
+    play_alone(async |bridge| {
         let (one, two) = (bridge.udp(ANY).unwrap(), bridge.udp(ANY).unwrap());
         let mut buffer = [0; 8];
         assert!(bridge.timeout(LATER, one.recv_from(&mut buffer)).await.is_err());
@@ -108,13 +108,11 @@ fn a_receive_that_is_given_up_takes_no_datagram() {
         let (received, sent) = join(one.recv_from(&mut buffer), send).await;
         assert_eq!((received.unwrap().count, sent), (1, Ok(())));
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]
 fn a_name_is_an_address_in_text() {
-    let (mut event_loop, bridge) = (new_loop(), Bridge::<Mock>::new());
-    let future = pin!(async {
+    play_alone(async |bridge| {
         let (v4, v6) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from(Ipv6Addr::LOCALHOST));
         let ask = |host, wanted| bridge.get_host_by_name(host, wanted);
         assert_eq!(ask("192.0.2.1", AddrType::Either).await, Ok(v4));
@@ -123,7 +121,6 @@ fn a_name_is_an_address_in_text() {
         assert_eq!(bridge.get_host_by_address(v4, &mut [0; 64]).await, Err(Error::NotSupported));
         assert!(ask("no such.name", AddrType::Either).await.is_err());
     });
-    play(&mut event_loop, &bridge, [future]);
 }
 
 #[test]

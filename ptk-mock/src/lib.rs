@@ -38,7 +38,6 @@
 //! | backlog of n | holds n + 1 | the same |
 //! | streams | a send and a receive buffer for each end, whose sizes are exact | sizes are rounded |
 //! | reset | data first, then one error, taken by the first call that meets it, then the end | the same |
-//! | `shutdown(Read)` | throws away what is buffered and what arrives | keeps both readable |
 //! | bound ports | free as soon as the last socket is gone: no `TIME_WAIT` | with `SO_REUSEADDR` |
 //! | UDP | a datagram has arrived when the send returns; there is always room to send | the same for loopback |
 //! | UDP source | the socket's own address, else `127.0.0.1` or `::1` | the same for loopback |

@@ -112,15 +112,26 @@ fn a_second_shutdown_is_harmless_and_on_a_connection_that_is_gone_an_error() {
 }
 
 #[test]
-fn after_the_end_of_reading_nothing_is_received_and_the_peer_is_not_blocked() {
+fn after_the_end_of_reading_what_has_arrived_is_kept_and_the_end_is_behind_it() {
     let mut mock = open();
     let (_listener, mut near, mut far) = connection(&mut mock, &buffers(4, 0), &buffers(0, 4));
     assert_eq!(mock.send(&mut near, b"0123456789"), Ok(8));
     assert_eq!(mock.shutdown(&mut far, Half::Read), Ok(()));
-    assert_eq!(receive(&mut mock, &mut far), Ok(vec![]));
-    send(&mut mock, &mut near, &[0; 100]);
+    assert_eq!(receive(&mut mock, &mut far), Ok(b"0123".to_vec()));
+    assert_eq!(receive(&mut mock, &mut far), Ok(b"4567".to_vec()));
+    assert_eq!(receive(&mut mock, &mut far), Ok(vec![]), "the end, and not that it would block");
     send(&mut mock, &mut far, b"still");
     assert_eq!(receive(&mut mock, &mut near), Ok(b"still".to_vec()));
+}
+
+#[test]
+fn what_nobody_reads_after_the_end_of_reading_makes_a_close_a_reset() {
+    let mut mock = open();
+    let (mut near, mut far) = ends(&mut mock);
+    assert_eq!(mock.shutdown(&mut far, Half::Read), Ok(()));
+    send(&mut mock, &mut near, b"x");
+    close(&mut mock, far);
+    assert_eq!(receive(&mut mock, &mut near), Err(Error::ConnectionReset));
 }
 
 #[test]

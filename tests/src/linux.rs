@@ -48,6 +48,30 @@ pub struct LinuxBackend {
     hoard: Vec<File>,
 }
 
+impl LinuxBackend {
+    /// The port of the loop, which lives for ever.
+    pub const fn port(&self) -> &'static Port<EVENTS> {
+        self.port
+    }
+
+    /// Leaves the process `count` descriptors that it can still open, for as long as the backend lives.
+    pub fn leave_descriptors(&mut self, count: usize) {
+        let limit = libc::rlimit { rlim_cur: FEW, rlim_max: FEW };
+        // SAFETY: a valid structure.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+        self.hoard.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
+        self.hoard.truncate(self.hoard.len() - count);
+    }
+}
+
+/// Runs `elsewhere` in a thread of its own, where it raises through `port`, while `here` runs in this one.
+pub fn in_two_threads(port: &'static Port<EVENTS>, elsewhere: impl FnOnce(&dyn Raise) + Send, here: impl FnOnce()) {
+    std::thread::scope(|scope| {
+        scope.spawn(move || elsewhere(&port));
+        here();
+    });
+}
+
 impl Raise for &'static Port<EVENTS> {
     fn raise(&self, source: EventSource, value: u32) -> Result<(), Error> {
         Port::raise(self, source, value)
@@ -76,11 +100,7 @@ impl Backend for LinuxBackend {
     fn open_scarce<const SOCKETS: usize>(&mut self, sockets: usize) -> Box<Loop<Self, SOCKETS>> {
         let mut event_loop = Box::new(EventLoop::new(1, self.platform()));
         event_loop.open().expect("the platform opens");
-        let limit = libc::rlimit { rlim_cur: FEW, rlim_max: FEW };
-        // SAFETY: a valid structure.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
-        self.hoard.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
-        self.hoard.truncate(self.hoard.len() - sockets);
+        self.leave_descriptors(sockets);
         event_loop
     }
 
@@ -89,11 +109,7 @@ impl Backend for LinuxBackend {
         elsewhere: impl FnOnce(&dyn Raise) + Send,
         here: impl FnOnce(&mut Stage<Self, SOCKETS>),
     ) {
-        let port = stage.backend.port;
-        std::thread::scope(|scope| {
-            scope.spawn(move || elsewhere(&port));
-            here(stage);
-        });
+        in_two_threads(stage.backend.port, elsewhere, || here(stage));
     }
 
     fn stall(_: &mut Cx<'_, Linux<'static>>, time: Duration) {

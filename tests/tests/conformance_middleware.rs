@@ -1,17 +1,13 @@
 //! Middleware around a backend against every behaviour: nothing changes.
 
-use std::fs::File;
 use std::net::SocketAddr;
 
 use ptk_core::middleware::{Call, Counted, Traced};
 use ptk_core::{Cx, Duration, EventLoop, Platform};
-use ptk_linux::{Linux, Port};
-use ptk_tests::linux::LinuxBackend;
-use ptk_tests::stage::{EVENTS, Loop, Stage};
+use ptk_linux::Linux;
+use ptk_tests::linux::{LinuxBackend, in_two_threads};
+use ptk_tests::stage::{Loop, Stage};
 use ptk_tests::{Backend, Exception, Network, Raise, UrgentPeer};
-
-/// How many descriptors a process has that is about to run out of them.
-const FEW: u64 = 256;
 
 /// Both at once, with an observer that a `static` could have.
 type Around<P> = Traced<Counted<P>, fn(&Call<'_>)>;
@@ -22,11 +18,7 @@ fn around<P>(inner: P) -> Around<P> {
 
 /// Middleware around Linux.
 #[derive(Debug)]
-struct AroundLinux {
-    port: &'static Port<EVENTS>,
-    /// Descriptors that nobody else shall have.
-    hoard: Vec<File>,
-}
+struct AroundLinux(LinuxBackend);
 
 impl Backend for AroundLinux {
     type Platform = Around<Linux<'static>>;
@@ -37,21 +29,17 @@ impl Backend for AroundLinux {
     const SEPARATES_IPV6_NETWORKS: bool = LinuxBackend::SEPARATES_IPV6_NETWORKS;
 
     fn new() -> Self {
-        AroundLinux { port: Box::leak(Box::default()), hoard: Vec::new() }
+        AroundLinux(LinuxBackend::new())
     }
 
     fn platform(&mut self) -> Around<Linux<'static>> {
-        around(Linux::with_port(self.port))
+        around(self.0.platform())
     }
 
     fn open_scarce<const SOCKETS: usize>(&mut self, sockets: usize) -> Box<Loop<Self, SOCKETS>> {
         let mut event_loop = Box::new(EventLoop::new(1, self.platform()));
         event_loop.open().expect("the platform opens");
-        let limit = libc::rlimit { rlim_cur: FEW, rlim_max: FEW };
-        // SAFETY: a valid structure.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
-        self.hoard.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
-        self.hoard.truncate(self.hoard.len() - sockets);
+        self.0.leave_descriptors(sockets);
         event_loop
     }
 
@@ -60,11 +48,7 @@ impl Backend for AroundLinux {
         elsewhere: impl FnOnce(&dyn Raise) + Send,
         here: impl FnOnce(&mut Stage<Self, SOCKETS>),
     ) {
-        let port = stage.backend.port;
-        std::thread::scope(|scope| {
-            scope.spawn(move || elsewhere(&port));
-            here(stage);
-        });
+        in_two_threads(stage.backend.0.port(), elsewhere, || here(stage));
     }
 
     fn stall(_: &mut Cx<'_, Self::Platform>, time: Duration) {

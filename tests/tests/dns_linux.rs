@@ -1,64 +1,16 @@
 //! Names on Linux: a real server over loopback, in a thread.
 
 mod dns_messages;
+mod name_server;
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, TcpStream, UdpSocket as StdUdp};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, UdpSocket as StdUdp};
 
-use dns_messages::{Query, Reply, TRUNCATED};
+use name_server::serve;
 use ptk_core::dns::Addresses;
 use ptk_core::prelude::*;
 use ptk_linux::Linux;
 
 type Loop = EventLoop<Linux<'static>, 2, 6, 0, 0, 1>;
-
-/// Serves `answer` over UDP and TCP at one port, for as long as the process lives.
-fn serve(answer: fn(&Query) -> Option<Reply>) -> SocketAddr {
-    let (udp, tcp) = loop {
-        let udp = StdUdp::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        // Another process may have the same number for TCP.
-        if let Ok(tcp) = StdListener::bind(udp.local_addr().expect("it is bound")) {
-            break (udp, tcp);
-        }
-    };
-    let address = udp.local_addr().expect("it is bound");
-    std::thread::spawn(move || {
-        let mut message = [0; 512];
-        while let Ok((count, client)) = udp.recv_from(&mut message) {
-            let query = Query::parse(&message[..count]);
-            let reply = answer(&query).map(|reply| reply.bytes());
-            match reply {
-                Some(bytes) if bytes.len() > 512 => {
-                    let _ = udp.send_to(&query.reply().flags(TRUNCATED).bytes(), client);
-                }
-                Some(bytes) => drop(udp.send_to(&bytes, client)),
-                None => {}
-            }
-        }
-    });
-    std::thread::spawn(move || {
-        for stream in tcp.incoming().flatten() {
-            let _ = serve_tcp(stream, answer);
-        }
-    });
-    address
-}
-
-/// One query of a connection, answered in three pieces.
-fn serve_tcp(mut stream: TcpStream, answer: fn(&Query) -> Option<Reply>) -> std::io::Result<()> {
-    let mut length = [0; 2];
-    stream.read_exact(&mut length)?;
-    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
-    stream.read_exact(&mut message)?;
-    let Some(reply) = answer(&Query::parse(&message)) else { return Ok(()) };
-    let bytes = reply.bytes();
-    let length = (bytes.len() as u16).to_be_bytes();
-    stream.set_nodelay(true)?;
-    for piece in [&length[..1], &length[1..], &bytes[..11], &bytes[11..]] {
-        stream.write_all(piece)?;
-    }
-    Ok(())
-}
 
 #[derive(Clone, Hash, Debug, Default)]
 struct Client {

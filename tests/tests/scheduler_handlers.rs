@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::task::{Poll, ready};
 
 use ptk_core::{Buffer, Error, Event, Half, Handle, Options, Readiness, TcpSocket, Timer, TypedHandle};
-use scheduler_world::{Loop, connection, idle, ms, open_loop, port, settle, start_all, step, steps};
+use scheduler_world::{Loop, connection, idle, ms, open_loop, port, settle, start_all, step, steps, takes_by_call};
 
 const DONE: Poll<Result<(), Error>> = Poll::Ready(Ok(()));
 
@@ -332,20 +332,7 @@ fn a_handler_has_a_budget_and_is_told_the_rest_in_the_next_turn() {
     let (client, server) = connection(&mut event_loop);
     event_loop.cx().try_send(client, &[7; 1000]).unwrap();
     event_loop.cx().set_handler(server).unwrap();
-    let calls = RefCell::new(Vec::new());
-    let mut set = steps([idle()]).on_event(|cx, _, event| {
-        if event == Event::Readable {
-            let mut count = 0;
-            while let Ok(received) = cx.try_recv(server, &mut [0]) {
-                count += received;
-            }
-            calls.borrow_mut().push(count);
-        }
-        Ok(())
-    });
-    event_loop.cx().start(0).unwrap();
-    settle(&mut event_loop, &mut set);
-    let calls = calls.take();
+    let calls = takes_by_call(&mut event_loop, |cx| cx.try_recv(server, &mut [0]));
     assert_eq!(calls.iter().sum::<usize>(), 1000);
     assert!(calls.iter().all(|count| *count <= 64), "{calls:?}");
 }

@@ -6,8 +6,8 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
-use ptk_core::{Error, Event, Options, TypedHandle};
-use scheduler_world::{Loop, World, connection, idle, ms, open_loop, port, settle, start_all, step, steps};
+use ptk_core::{Error, Event, EventSource, Options, TcpListener, TypedHandle};
+use scheduler_world::{Loop, Step, World, connection, idle, ms, open_loop, port, settle, start_all, step, steps};
 
 const DONE: Poll<Result<(), Error>> = Poll::Ready(Ok(()));
 
@@ -15,6 +15,16 @@ const DONE: Poll<Result<(), Error>> = Poll::Ready(Ok(()));
 fn panicking_turn<S: ptk_core::TaskSet<World>>(event_loop: &mut Loop, set: &mut S) {
     let turned = catch_unwind(AssertUnwindSafe(|| event_loop.turn(set)));
     assert!(turned.is_err(), "nobody panicked: {turned:?}");
+}
+
+/// A task that accepts a connection, and counts it.
+fn accepts(listener: TcpListener, accepted: &Cell<u32>) -> Step<'_> {
+    step(move |cx| {
+        cx.accept(listener).map(|socket| {
+            accepted.set(accepted.get() + 1);
+            socket.map(drop)
+        })
+    })
 }
 
 #[test]
@@ -80,12 +90,7 @@ fn a_task_that_panics_before_it_accepts_passes_the_connection_on() {
                 cx.accept(listener).map(|_| Ok(()))
             }
         }),
-        step(|cx| {
-            cx.accept(listener).map(|socket| {
-                accepted.set(accepted.get() + 1);
-                socket.map(drop)
-            })
-        }),
+        accepts(listener, &accepted),
     ]);
     settle(&mut event_loop, &mut set);
     let client = event_loop.cx().tcp_socket(&Options::DEFAULT).unwrap();
@@ -111,12 +116,7 @@ fn a_task_that_panics_before_it_takes_the_room_passes_the_room_on() {
             assert!(polls == 1, "as planned");
             cx.accept(listener).map(|_| Ok(()))
         }),
-        step(|cx| {
-            cx.accept(listener).map(|socket| {
-                accepted.set(accepted.get() + 1);
-                socket.map(drop)
-            })
-        }),
+        accepts(listener, &accepted),
     ]);
     while event_loop.turn(&mut set) == Ok(true) {}
     event_loop.cx().close(clients[0]).unwrap();
@@ -186,14 +186,20 @@ fn a_handler_that_panics_is_told_again_what_is_left() {
     assert_eq!(event_loop.counters().failed_handlers, 1);
 }
 
+/// Two sources that are raised, and whose handlers have not been told.
+fn raised_sources(event_loop: &mut Loop) -> [EventSource; 2] {
+    [(); 2].map(|()| {
+        let source = event_loop.cx().event_source().unwrap();
+        event_loop.cx().set_handler(source).unwrap();
+        event_loop.cx().raise(source, 5).unwrap();
+        source
+    })
+}
+
 #[test]
 fn a_handler_that_panics_does_not_take_the_raises_of_others_with_it() {
     let mut event_loop = open_loop();
-    let sources = [(); 2].map(|()| event_loop.cx().event_source().unwrap());
-    for source in sources {
-        event_loop.cx().set_handler(source).unwrap();
-        event_loop.cx().raise(source, 5).unwrap();
-    }
+    let sources = raised_sources(&mut event_loop);
     let told = Cell::new(0);
     let mut set = steps([idle()]).on_event(|_, handle, _| {
         assert!(Some(handle) != sources[0].handle(), "as planned");
@@ -208,11 +214,7 @@ fn a_handler_that_panics_does_not_take_the_raises_of_others_with_it() {
 #[test]
 fn a_handler_that_removes_itself_and_panics_does_not_take_the_raises_of_others_with_it() {
     let mut event_loop = open_loop();
-    let sources = [(); 2].map(|()| event_loop.cx().event_source().unwrap());
-    for source in sources {
-        event_loop.cx().set_handler(source).unwrap();
-        event_loop.cx().raise(source, 5).unwrap();
-    }
+    let sources = raised_sources(&mut event_loop);
     let told = Cell::new(0);
     let mut set = steps([idle()]).on_event(|cx, handle, _| {
         if Some(handle) == sources[0].handle() {

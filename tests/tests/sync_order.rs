@@ -2,6 +2,7 @@
 
 mod scheduler_world;
 
+use std::array;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::ready;
@@ -17,6 +18,28 @@ fn taker<'a>(permits: &'a RefCell<Semaphore>, log: &'a Log, number: usize) -> St
     step(move |cx| {
         ready!(permits.borrow_mut().acquire(cx))?;
         log.borrow_mut().push(number);
+        Poll::Ready(Ok(()))
+    })
+}
+
+/// No permits, and a log.
+fn none() -> (RefCell<Semaphore>, Log) {
+    (RefCell::new(Semaphore::new(0)), Log::default())
+}
+
+/// Takers with the numbers from 0 on.
+fn takers<'a, const N: usize>(permits: &'a RefCell<Semaphore>, log: &'a Log) -> Steps<'a, N> {
+    steps(array::from_fn(|number| taker(permits, log, number)))
+}
+
+/// What a receiver notes of a channel that has ended.
+const END: usize = 99;
+
+/// A task that receives one message, and notes it.
+fn receiver<'a>(channel: &'a RefCell<Channel<usize, 2>>, log: &'a Log) -> Step<'a> {
+    step(move |cx| {
+        let message = ready!(channel.borrow_mut().recv(cx))?;
+        log.borrow_mut().push(message.unwrap_or(END));
         Poll::Ready(Ok(()))
     })
 }
@@ -42,8 +65,8 @@ fn release(event_loop: &mut Loop, permits: &RefCell<Semaphore>) {
 
 #[test]
 fn who_came_first_goes_on_first() {
-    let (permits, log) = (RefCell::new(Semaphore::new(0)), Log::default());
-    let mut set = steps([0, 1, 2, 3].map(|number| taker(&permits, &log, number)));
+    let (permits, log) = none();
+    let mut set = takers::<4>(&permits, &log);
     let mut event_loop = open_loop();
     turn(&mut event_loop, &mut set);
     assert_eq!(*log.borrow(), []);
@@ -59,8 +82,8 @@ fn who_came_first_goes_on_first() {
 
 #[test]
 fn one_who_comes_new_does_not_overtake_one_that_was_woken() {
-    let (permits, log) = (RefCell::new(Semaphore::new(0)), Log::default());
-    let mut set = steps([0, 1].map(|number| taker(&permits, &log, number)));
+    let (permits, log) = none();
+    let mut set = takers::<2>(&permits, &log);
     let mut event_loop = open_loop();
     event_loop.cx().start(0).unwrap();
     turn(&mut event_loop, &mut set);
@@ -77,8 +100,8 @@ fn one_who_comes_new_does_not_overtake_one_that_was_woken() {
 
 #[test]
 fn one_who_comes_new_has_its_turn_behind_those_that_were_woken() {
-    let (permits, log) = (RefCell::new(Semaphore::new(0)), Log::default());
-    let mut set = steps([0, 1].map(|number| taker(&permits, &log, number)));
+    let (permits, log) = none();
+    let mut set = takers::<2>(&permits, &log);
     let mut event_loop = open_loop();
     event_loop.cx().start(0).unwrap();
     turn(&mut event_loop, &mut set);
@@ -93,8 +116,8 @@ fn one_who_comes_new_has_its_turn_behind_those_that_were_woken() {
 
 #[test]
 fn a_cancel_of_one_that_was_woken_wakes_the_next() {
-    let (permits, log) = (RefCell::new(Semaphore::new(0)), Log::default());
-    let mut set = steps([0, 1].map(|number| taker(&permits, &log, number)));
+    let (permits, log) = none();
+    let mut set = takers::<2>(&permits, &log);
     let mut event_loop = open_loop();
     let first = event_loop.cx().start(0).unwrap();
     event_loop.cx().start(1).unwrap();
@@ -108,8 +131,8 @@ fn a_cancel_of_one_that_was_woken_wakes_the_next() {
 #[test]
 fn a_cancel_of_one_that_waits_leaves_the_others_in_order() {
     for cancelled in 0..3 {
-        let (permits, log) = (RefCell::new(Semaphore::new(0)), Log::default());
-        let mut set = steps([0, 1, 2].map(|number| taker(&permits, &log, number)));
+        let (permits, log) = none();
+        let mut set = takers::<3>(&permits, &log);
         let mut event_loop = open_loop();
         let tasks = [0, 1, 2].map(|index| event_loop.cx().start(index).unwrap());
         turn(&mut event_loop, &mut set);
@@ -342,36 +365,20 @@ fn closing_a_channel_ends_every_wait_for_it() {
 #[test]
 fn a_channel_closed_with_messages_in_it_gives_them_out_first() {
     let (channel, log) = (RefCell::new(Channel::<usize, 2>::new()), Log::default());
-    let receiver = || {
-        let (channel, log) = (&channel, &log);
-        step(move |cx| {
-            let message = ready!(channel.borrow_mut().recv(cx))?;
-            log.borrow_mut().push(message.unwrap_or(99));
-            Poll::Ready(Ok(()))
-        })
-    };
-    let mut set = steps([receiver(), receiver(), receiver()]);
+    let mut set = steps([(); 3].map(|()| receiver(&channel, &log)));
     let mut event_loop = open_loop();
     turn(&mut event_loop, &mut set);
     channel.borrow_mut().try_send(&mut event_loop.cx(), &1).unwrap();
     channel.borrow_mut().try_send(&mut event_loop.cx(), &2).unwrap();
     channel.borrow_mut().close(&mut event_loop.cx());
     assert_eq!(event_loop.run(&mut set), Ok(()));
-    assert_eq!(*log.borrow(), [1, 2, 99]);
+    assert_eq!(*log.borrow(), [1, 2, END]);
 }
 
 #[test]
 fn one_who_comes_to_a_closed_channel_behind_the_last_message_sees_the_end() {
     let (channel, log) = (RefCell::new(Channel::<usize, 2>::new()), Log::default());
-    let receiver = || {
-        let (channel, log) = (&channel, &log);
-        step(move |cx| {
-            let message = ready!(channel.borrow_mut().recv(cx))?;
-            log.borrow_mut().push(message.unwrap_or(99));
-            Poll::Ready(Ok(()))
-        })
-    };
-    let mut set = steps([receiver(), receiver()]);
+    let mut set = steps([(); 2].map(|()| receiver(&channel, &log)));
     let mut event_loop = open_loop();
     event_loop.cx().start(0).unwrap();
     turn(&mut event_loop, &mut set);
@@ -380,13 +387,13 @@ fn one_who_comes_to_a_closed_channel_behind_the_last_message_sees_the_end() {
     channel.borrow_mut().try_send(&mut event_loop.cx(), &1).unwrap();
     channel.borrow_mut().close(&mut event_loop.cx());
     assert_eq!(event_loop.run(&mut set), Ok(()));
-    assert_eq!(*log.borrow(), [1, 99]);
+    assert_eq!(*log.borrow(), [1, END]);
 }
 
 #[test]
 fn no_more_are_woken_than_there_is_something_for() {
-    let (permits, log) = (RefCell::new(Semaphore::new(0)), Log::default());
-    let mut set = steps([0, 1, 2].map(|number| taker(&permits, &log, number)));
+    let (permits, log) = none();
+    let mut set = takers::<3>(&permits, &log);
     let mut event_loop = open_loop();
     turn(&mut event_loop, &mut set);
     release(&mut event_loop, &permits);

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -182,7 +183,7 @@ fn what_a_server_does_wrong_is_told_apart() {
 fn a_reset_is_told() {
     let address = serve("127.0.0.1:0", |peer, _| {
         peer.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello").unwrap();
-        rustix::net::sockopt::set_socket_linger(&*peer, Some(std::time::Duration::ZERO)).unwrap();
+        rustix::net::sockopt::set_socket_linger(&*peer, Some(Duration::ZERO)).unwrap();
     });
     let (code, _, complaints) = get(&url(address));
     assert_eq!(code, Some(1));
@@ -208,12 +209,15 @@ fn a_server_that_falls_silent_is_given_up() {
     }
 }
 
+/// The pace of a server that dribbles: each byte comes well within the patience of a second.
+const BETWEEN_BYTES: Duration = Duration::from_millis(100);
+
 #[test]
 fn headers_that_dribble_for_ever_are_given_up() {
     let address = serve("127.0.0.1:0", |peer, _| {
         let _ = peer.write_all(b"HTTP/1.1 200 OK\r\nX: ");
         while peer.write_all(b"x").is_ok() {
-            thread::sleep(std::time::Duration::from_millis(100));
+            thread::sleep(BETWEEN_BYTES);
         }
     });
     let ended = run("http_get", &["--patience", "1", &url(address)]);

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use ptk_async::{AsyncTask, Bridge};
 use ptk_core::{Duration, Error, EventLoop, TcpListener, WAIT_NODES};
@@ -35,6 +35,13 @@ pub(crate) fn play<const N: usize>(event_loop: &mut Loop, bridge: &Bridge<Mock>,
     let mut tasks = futures.map(|future| AsyncTask::new(bridge, future));
     event_loop.run(&mut tasks).unwrap();
     assert_eq!(event_loop.counters().failed_tasks, 0, "{:?}", event_loop.last_error());
+}
+
+/// Runs one future to its end, on a loop of its own.
+pub(crate) fn play_alone(act: impl AsyncFnOnce(&Bridge<Mock>)) -> Box<Loop> {
+    let (mut event_loop, bridge) = (new_loop(), Bridge::new());
+    play(&mut event_loop, &bridge, [pin!(act(&bridge))]);
+    event_loop
 }
 
 /// What a future that asks for one wait too many is told.

@@ -60,7 +60,7 @@ pub(crate) struct Stream {
     pub(crate) end_sent: bool,
     /// The end of the peer's data has arrived.
     pub(crate) end_arrived: bool,
-    /// This side receives no more; what arrives is thrown away.
+    /// This side receives no more: behind what has arrived it finds the end.
     pub(crate) deaf: bool,
     /// Why the connection failed, until a call has told.
     pub(crate) error: Option<Error>,

@@ -86,7 +86,6 @@ impl Kernel {
         }
         if half != Half::Write {
             stream.deaf = true;
-            stream.incoming.clear();
         }
         if half != Half::Read {
             stream.ended = true;
@@ -133,11 +132,7 @@ impl Kernel {
             self.reset(peer_id);
             return self.reset(id);
         }
-        if peer.deaf {
-            stream.outgoing.clear();
-        } else {
-            stream.outgoing.pour(&mut peer.incoming);
-        }
+        stream.outgoing.pour(&mut peer.incoming);
         if stream.ended && stream.outgoing.is_empty() {
             stream.end_sent = true;
             peer.end_arrived = true;

@@ -1,7 +1,7 @@
 //! Where the mock is unlike Linux on purpose. A difference that none of these covers is a bug of one of the two, and a
 //! deviation that covers nothing any more has to go.
 
-use ptk_core::{Error, Half, Reuse, SocketOption};
+use ptk_core::{Error, Reuse, SocketOption};
 
 use crate::duel::Step;
 use crate::script::{Op, Place, Port};
@@ -26,17 +26,6 @@ const ALL: &[Deviation] = &[
                     && before.iter().any(|step| matches!(step.op, Op::Connect { slot, .. } if slot == of))
             }
             _ => false,
-        },
-    },
-    Deviation {
-        name: "the mock drops what a shut receiving half gets, where Linux keeps it: a close then finds unread data",
-        within: 1_500,
-        covers: |step, before| {
-            let is_deaf = |step: &Step| {
-                matches!(step.op, Op::Shutdown { half: Half::Read | Half::Both, .. }) && step.linux == Seen::Done
-            };
-            let is_reset = matches!(step.linux, Seen::Failed(Error::ConnectionReset | Error::NotConnected));
-            is_reset && before.iter().any(is_deaf) && before.iter().any(|step| matches!(step.op, Op::Close { .. }))
         },
     },
     Deviation {

@@ -201,6 +201,22 @@ pub fn datagram_sockets(event_loop: &mut Loop) -> (UdpSocket, UdpSocket) {
     (one, other)
 }
 
+/// Takes all that `take` gives whenever a handler is told of data, until the loop comes to rest: how much each call of the
+/// handler took.
+pub fn takes_by_call(event_loop: &mut Loop, take: impl Fn(&mut Cx<'_, World>) -> Result<usize, Error>) -> Vec<usize> {
+    let mut calls = Vec::new();
+    let mut set = steps([idle()]).on_event(|cx, _, event| {
+        if event == Event::Readable {
+            calls.push(std::iter::from_fn(|| take(cx).ok()).sum());
+        }
+        Ok(())
+    });
+    event_loop.cx().start(0).unwrap();
+    settle(event_loop, &mut set);
+    drop(set);
+    calls
+}
+
 /// The hash of the loop's state.
 pub fn hash(state: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
