@@ -66,10 +66,20 @@
 
 mod clock;
 mod kernel;
+mod label;
 mod mock;
 mod names;
+mod node_id;
+mod packet;
 mod random;
 mod socket;
+mod tape;
+mod trace;
 
+pub use label::Label;
 pub use mock::Mock;
+pub use node_id::NodeId;
+pub use packet::{Body, Packet, Payload};
 pub use socket::Socket;
+pub use tape::{Choice, Tape, TapeError};
+pub use trace::{Loss, Record, Recording, TraceEvent, TraceHash};
