@@ -205,6 +205,16 @@ impl<
         self.state.stopping = true;
     }
 
+    /// Makes every task ready that waits, as if something had happened: each looks again at what it waits for, and waits on
+    /// if that is still not there. Such a resume for nothing is allowed at any time and changes nothing; simulators check
+    /// both.
+    pub fn wake_all(&mut self) {
+        let tasks: &mut Tasks = &mut self.tasks;
+        for index in 0..TASKS {
+            tasks.wake(index);
+        }
+    }
+
     /// Until when the next [`turn`](Self::turn) may sleep: the earliest deadline, [`Instant::ORIGIN`] if something is ready
     /// now, `None` if only an event can wake it.
     pub fn next_deadline(&mut self) -> Option<Instant> {

@@ -19,11 +19,13 @@ mod settings;
 mod slab;
 mod stream;
 mod traffic;
+mod wire;
 
 use std::net::SocketAddr;
 
 use ptk_core::{Close, Error, Handle, Instant, Readiness};
 
+pub(crate) use self::address::{Home, host_of, is_broadcast};
 use self::agenda::{Action, Agenda};
 use self::bindings::Bindings;
 use self::endpoint::Endpoint;
@@ -32,6 +34,7 @@ use self::ports::Ports;
 use self::ready::{ReadyQueue, Source};
 use self::slab::Slab;
 use self::stream::{Owner, Phase, Stream};
+use crate::packet::Packet;
 use crate::random::Random;
 use crate::socket::{Name, Socket};
 
@@ -63,11 +66,14 @@ pub(crate) struct Kernel {
     descriptors: usize,
     /// How many it may hold.
     descriptor_limit: usize,
+    home: Home,
+    /// Packets for other hosts, in the order in which they were sent.
+    outbox: Vec<Packet>,
 }
 
 impl Kernel {
     /// A host on which nothing is open, and that draws its UDP ports from `random`.
-    pub(crate) const fn new(descriptor_limit: usize, random: Random) -> Kernel {
+    pub(crate) const fn new(descriptor_limit: usize, random: Random, home: Home) -> Kernel {
         Kernel {
             listeners: Slab::new(),
             streams: Slab::new(),
@@ -78,12 +84,35 @@ impl Kernel {
             ready: ReadyQueue::new(),
             descriptors: 0,
             descriptor_limit,
+            home,
+            outbox: Vec::new(),
         }
     }
 
     /// Sockets that the core holds.
     pub(crate) const fn descriptors(&self) -> usize {
         self.descriptors
+    }
+
+    /// Packets for other hosts, to be taken out.
+    pub(crate) fn outbox(&mut self) -> &mut Vec<Packet> {
+        &mut self.outbox
+    }
+
+    /// How many sockets may have something to report.
+    pub(crate) fn events(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The token of one of the open sockets, if there are so many.
+    pub(crate) fn token_at(&self, place: usize) -> Option<Handle> {
+        let listeners = self.listeners.iter().map(|(_, listener)| listener.token);
+        let streams = self.streams.iter().filter_map(|(_, stream)| match stream.owner {
+            Owner::Core(token) => Some(token),
+            Owner::Backlog | Owner::Nobody => None,
+        });
+        let endpoints = self.endpoints.iter().map(|(_, endpoint)| endpoint.token);
+        listeners.chain(streams).chain(endpoints).nth(place)
     }
 
     /// When the kernel acts by itself the next time.
@@ -96,14 +125,16 @@ impl Kernel {
         while let Some(action) = self.agenda.take_due(now) {
             match action {
                 Action::RepeatConnect(id) => self.attempt(id, now),
+                Action::Forget(id) => drop(self.remove_stream(id)),
+                Action::Probe(id) => self.probe(id, now),
             }
         }
     }
 
-    /// The next event, if there is one.
-    pub(crate) fn next_event(&mut self) -> Option<(Handle, Readiness)> {
+    /// The event at `place` of those that are due, if there is one.
+    pub(crate) fn next_event(&mut self, mut place: usize) -> Option<(Handle, Readiness)> {
         loop {
-            let event = match self.ready.next()? {
+            let event = match self.ready.take(std::mem::take(&mut place))? {
                 Source::Listener(ListenerId(id)) => self.listeners.get_mut(id).map(|listener| {
                     let level = listener.readiness();
                     (listener.token, listener.signal.report(level))
@@ -127,17 +158,27 @@ impl Kernel {
     }
 
     /// Closes what `socket` names. See [`Platform::close`](ptk_core::Platform::close).
-    pub(crate) fn close(&mut self, socket: &Socket, how: Close) {
+    pub(crate) fn close(&mut self, socket: &Socket, how: Close, now: Instant) {
         if let Ok(id) = self.listener_id(socket) {
             self.descriptors -= 1;
-            self.close_listener(id);
+            self.close_listener(id, now);
         } else if let Ok(id) = self.stream_id(socket) {
             self.descriptors -= 1;
-            self.close_stream(id, how);
+            self.close_stream(id, how, now);
         } else if let Ok(id) = self.endpoint_id(socket) {
             self.descriptors -= 1;
             self.close_endpoint(id);
         }
+    }
+
+    /// Closes everything, as a system does for a process that was killed.
+    pub(crate) fn close_all(&mut self, now: Instant) {
+        let listeners: Vec<_> = self.listeners.iter().map(|(id, _)| ListenerId(id)).collect();
+        listeners.into_iter().for_each(|id| self.close_listener(id, now));
+        let streams: Vec<_> = self.streams.iter().map(|(id, _)| StreamId(id)).collect();
+        streams.into_iter().for_each(|id| self.close_stream(id, Close::Graceful, now));
+        let endpoints: Vec<_> = self.endpoints.iter().map(|(id, _)| EndpointId(id)).collect();
+        endpoints.into_iter().for_each(|id| self.close_endpoint(id));
     }
 
     /// The address that `socket` is bound to.
@@ -221,7 +262,9 @@ impl Kernel {
         let stream = self.streams.remove(id.0)?;
         self.ports.release(stream.local.port());
         stream.signal.forget(Source::Stream(id), &mut self.ready);
-        self.agenda.cancel(Action::RepeatConnect(id));
+        for action in [Action::RepeatConnect(id), Action::Forget(id), Action::Probe(id)] {
+            self.agenda.cancel(action);
+        }
         if let Some(peer) = stream.peer.and_then(|StreamId(peer)| self.streams.get_mut(peer)) {
             peer.peer = None;
         }

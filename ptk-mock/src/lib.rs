@@ -64,22 +64,39 @@
 //! itself stands in its agenda.
 #![forbid(unsafe_code)]
 
+mod chooser;
 mod clock;
+mod environment;
+mod failure;
+mod faults;
 mod kernel;
 mod label;
+mod link;
 mod mock;
 mod names;
+mod network;
+mod node;
 mod node_id;
+mod oracle;
 mod packet;
 mod random;
+mod scenario;
+mod shrink;
 mod socket;
 mod tape;
 mod trace;
+mod world;
 
+pub use failure::Failure;
+pub use faults::{Family, Faults};
 pub use label::Label;
+pub use link::{Latency, Link};
 pub use mock::Mock;
+pub use node::{Application, Boot};
 pub use node_id::NodeId;
 pub use packet::{Body, Packet, Payload};
+pub use scenario::{Report, Scenario};
 pub use socket::Socket;
 pub use tape::{Choice, Tape, TapeError};
 pub use trace::{Loss, Record, Recording, TraceEvent, TraceHash};
+pub use world::{Step, World};

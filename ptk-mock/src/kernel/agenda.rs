@@ -11,6 +11,10 @@ use super::StreamId;
 pub(crate) enum Action {
     /// Asks a listener that had no room once more.
     RepeatConnect(StreamId),
+    /// Forgets an end that nobody holds, and whose peer never ends.
+    Forget(StreamId),
+    /// Asks whether the other end is still there.
+    Probe(StreamId),
 }
 
 /// The actions to come: earliest first, and those of one instant in the order in which they were planned.
@@ -27,6 +31,13 @@ impl Agenda {
     pub(crate) fn plan(&mut self, at: Instant, action: Action) {
         let place = self.0.partition_point(|&(planned, _)| planned <= at);
         self.0.insert(place, (at, action));
+    }
+
+    /// Plans an action that is not planned yet.
+    pub(crate) fn plan_once(&mut self, at: Instant, action: Action) {
+        if self.0.iter().all(|&(_, planned)| planned != action) {
+            self.plan(at, action);
+        }
     }
 
     /// Strikes an action out.

@@ -8,6 +8,7 @@ use super::agenda::Action;
 use super::listener::Listener;
 use super::ready::{Signal, Source};
 use super::stream::{Owner, Phase, Stream};
+use super::wire::Wire;
 use super::{Kernel, ListenerId, StreamId, address};
 use crate::socket::{Name, Socket};
 
@@ -23,7 +24,7 @@ impl Kernel {
         token: Handle,
     ) -> Result<Socket, Error> {
         self.check_descriptors()?;
-        if !address::is_bindable(address.ip()) {
+        if !self.home.is_bindable(address.ip()) {
             return Err(Error::AddressNotAvailable);
         }
         if address.port() == 0 {
@@ -44,12 +45,12 @@ impl Kernel {
     }
 
     /// Ends a listener. The connections that nobody accepted are reset; the accepted ones live on.
-    pub(crate) fn close_listener(&mut self, id: ListenerId) {
+    pub(crate) fn close_listener(&mut self, id: ListenerId, now: Instant) {
         let Some(listener) = self.listeners.remove(id.0) else { return };
         listener.signal.forget(Source::Listener(id), &mut self.ready);
         self.ports.release(listener.address.port());
         for waiting in listener.waiting {
-            self.close_stream(waiting, Close::Abort);
+            self.close_stream(waiting, Close::Abort, now);
         }
     }
 
@@ -65,14 +66,19 @@ impl Kernel {
         if peer.port() == 0 || peer.ip().is_unspecified() {
             return Err(Error::InvalidArgument);
         }
-        if !address::is_local(peer.ip()) {
+        if !self.home.is_local(peer.ip()) && !self.home.is_elsewhere(peer.ip()) {
             return Err(Error::NoRoute);
         }
         let port = self.ports.ephemeral().ok_or(Error::AddressNotAvailable)?;
-        let local = SocketAddr::new(address::source_for(peer.ip()), port);
+        let local = SocketAddr::new(self.home.source_for(peer.ip()), port);
         let id = self.insert_stream(Stream::new(Owner::Core(token), Phase::Connecting(0), local, peer, options));
         self.descriptors += 1;
-        self.attempt(id, now);
+        if self.home.is_elsewhere(peer.ip()) {
+            self.stream_mut(id)?.wire = Some(Wire::new());
+            self.ask(id);
+        } else {
+            self.attempt(id, now);
+        }
         Ok(Socket(Name::Stream(id, token)))
     }
 
@@ -104,12 +110,15 @@ impl Kernel {
         let stream = self.stream_mut(accepted)?;
         stream.owner = Owner::Core(token);
         stream.signal = Signal::new(Readiness::WRITE);
+        let capacity = stream.incoming.capacity();
         stream.apply(options);
+        let grown = stream.incoming.capacity().saturating_sub(capacity);
         let peer = stream.peer;
         self.descriptors += 1;
         if let Some(peer) = peer {
             self.pump(peer);
         }
+        self.make_room(accepted, grown);
         self.refresh(accepted);
         Ok(Socket(Name::Stream(accepted, token)))
     }
@@ -130,7 +139,7 @@ impl Kernel {
 
     /// Which of the listeners that hear `peer` gets the connection: those at the very address come before those at all
     /// addresses, then the one with the shortest queue, then the one with the lowest index.
-    fn pick_listener(&self, peer: SocketAddr) -> Option<ListenerId> {
+    pub(crate) fn pick_listener(&self, peer: SocketAddr) -> Option<ListenerId> {
         self.listeners
             .iter()
             .filter(|(_, listener)| address::hears(listener.address, peer))
@@ -168,6 +177,11 @@ impl Kernel {
             stream.peer = Some(end);
         }
         self.refresh(id);
+        self.announce(listener_id, end);
+    }
+
+    /// A connection waits in the listener's backlog.
+    pub(crate) fn announce(&mut self, listener_id: ListenerId, end: StreamId) {
         if let Some(listener) = self.listeners.get_mut(listener_id.0) {
             listener.waiting.push_back(end);
             let level = listener.readiness();

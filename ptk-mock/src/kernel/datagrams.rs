@@ -7,6 +7,7 @@ use ptk_core::{Datagram, Error, Handle, Options, Readiness, Rest, Reuse};
 use super::endpoint::Endpoint;
 use super::ready::Source;
 use super::{EndpointId, Kernel, address};
+use crate::packet::{Body, Packet, Payload};
 use crate::random;
 use crate::socket::{Name, Socket};
 
@@ -22,7 +23,7 @@ impl Kernel {
         let mut address = address::plain(address);
         let is_port_chosen = address.port() == 0;
         let ip = address.ip();
-        if !address::is_bindable(ip) && !address::is_broadcast(ip) && !ip.is_multicast() {
+        if !self.home.is_bindable(ip) && !address::is_broadcast(ip) && !ip.is_multicast() {
             return Err(Error::AddressNotAvailable);
         }
         if address.port() == 0 {
@@ -31,7 +32,7 @@ impl Kernel {
         if self.is_bound(address, options.reuse) {
             return Err(Error::AddressInUse);
         }
-        let mut endpoint = Endpoint::new(token, address, options);
+        let mut endpoint = Endpoint::new(token, self.home, address, options);
         endpoint.is_port_chosen = is_port_chosen;
         let id = EndpointId(self.endpoints.insert(endpoint));
         self.bindings.add(address.port(), id);
@@ -103,16 +104,21 @@ impl Kernel {
             return Err(error);
         }
         let from = endpoint.source_for(to.ip());
-        if to.ip().is_multicast() && !endpoint.multicast_loopback {
-            return Ok(()); // The network beyond this host is empty.
+        let is_heard_here = !to.ip().is_multicast() || endpoint.multicast_loopback;
+        let home = self.home;
+        if home.is_elsewhere(to.ip()) || home.is_heard_elsewhere(to.ip()) {
+            let body = Body::Datagram(Payload::new(data));
+            self.outbox.push(Packet::datagram(from, to, body));
         }
-        self.deliver(from, to, data);
+        if !home.is_elsewhere(to.ip()) && is_heard_here {
+            self.deliver(from, to, data);
+        }
         Ok(())
     }
 
     /// What becomes of a datagram on the network: groups and broadcasts reach everybody who listens, other addresses
     /// one socket.
-    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, data: &[u8]) {
+    pub(crate) fn deliver(&mut self, from: SocketAddr, to: SocketAddr, data: &[u8]) {
         if to.ip().is_multicast() || address::is_broadcast(to.ip()) {
             self.deliver_to_all(from, to, data);
         } else if let Some(id) = self.pick_endpoint(from, to) {
@@ -155,6 +161,15 @@ impl Kernel {
     /// Nobody has the port that a datagram went to: an ICMP message says so, and a socket that is connected to that
     /// very port hears it (RFC 1122, 4.1.3.3, and udp(7)).
     fn refuse(&mut self, from: SocketAddr, to: SocketAddr) {
+        if self.home.is_elsewhere(from.ip()) {
+            self.outbox.push(Packet::datagram(to, from, Body::Unreachable));
+        } else {
+            self.hear_refusal(from, to);
+        }
+    }
+
+    /// The network says that nobody took what `from` sent to `to`.
+    pub(crate) fn hear_refusal(&mut self, from: SocketAddr, to: SocketAddr) {
         let hearer = self.bindings.at(from.port()).iter().rev().find(|id| {
             self.endpoints.get(id.0).is_some_and(|endpoint| endpoint.local == from && endpoint.peer == Some(to))
         });

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ptk_core::{Error, Handle, Options, Readiness, Reuse};
 
-use super::address;
+use super::address::{self, Home};
 use super::inbox::Inbox;
 use super::ready::Signal;
 
@@ -19,6 +19,8 @@ const MAX_LENGTH_V6: usize = 65_535 - 8;
 #[derive(Clone, Hash, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) token: Handle,
+    /// Where its host is.
+    pub(crate) home: Home,
     /// The address that it was bound to.
     bound: SocketAddr,
     /// Whether the kernel chose its port.
@@ -46,9 +48,10 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// A socket bound to `address`, of which the core knows nothing yet.
-    pub(crate) fn new(token: Handle, address: SocketAddr, options: &Options) -> Endpoint {
+    pub(crate) fn new(token: Handle, home: Home, address: SocketAddr, options: &Options) -> Endpoint {
         Endpoint {
             token,
+            home,
             bound: address,
             is_port_chosen: false,
             local: address,
@@ -82,7 +85,8 @@ impl Endpoint {
         if address::is_broadcast(ip) {
             return if self.broadcast { Ok(peer) } else { Err(Error::PermissionDenied) };
         }
-        if address::is_local(ip) || ip.is_multicast() { Ok(address::plain(peer)) } else { Err(Error::NoRoute) }
+        let is_reachable = self.home.is_local(ip) || self.home.is_elsewhere(ip) || ip.is_multicast();
+        if is_reachable { Ok(address::plain(peer)) } else { Err(Error::NoRoute) }
     }
 
     /// Whether the length can be told in a header at all: in IPv4 Linux refuses more before it looks at the peer.
@@ -100,9 +104,9 @@ impl Endpoint {
     /// The address that a datagram to `peer` comes from.
     pub(crate) fn source_for(&self, peer: IpAddr) -> SocketAddr {
         let ip = match (self.local.ip(), self.multicast_source) {
-            (local, _) if address::is_local(local) => local,
+            (local, _) if self.home.is_local(local) => local,
             (_, Some(source)) if peer.is_multicast() => source.into(),
-            _ => address::source_for(peer),
+            _ => self.home.source_for(peer),
         };
         SocketAddr::new(ip, self.local.port())
     }

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use crate::packet::Payload;
+
 /// What a buffer holds if nobody chose a size.
 pub(crate) const DEFAULT_CAPACITY: usize = 64 * 1024;
 
@@ -11,12 +13,14 @@ pub(crate) const DEFAULT_CAPACITY: usize = 64 * 1024;
 pub(crate) struct Pipe {
     bytes: VecDeque<u8>,
     capacity: usize,
+    /// Bytes that have left and still take room.
+    lent: usize,
 }
 
 impl Pipe {
     /// An empty pipe; a size of 0 is the default.
     pub(crate) fn new(size: u32) -> Pipe {
-        let mut pipe = Pipe { bytes: VecDeque::new(), capacity: DEFAULT_CAPACITY };
+        let mut pipe = Pipe { bytes: VecDeque::new(), capacity: DEFAULT_CAPACITY, lent: 0 };
         pipe.resize(size);
         pipe
     }
@@ -30,7 +34,33 @@ impl Pipe {
 
     /// How many bytes fit.
     pub(crate) fn room(&self) -> usize {
-        self.capacity.saturating_sub(self.bytes.len())
+        self.capacity.saturating_sub(self.bytes.len() + self.lent)
+    }
+
+    /// How many bytes fit into it when it is empty.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How many bytes are inside.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Takes all of `data`, for which room was promised.
+    pub(crate) fn accept(&mut self, data: &[u8]) {
+        self.bytes.extend(data);
+    }
+
+    /// Moves `count` bytes out, and keeps their room until they are released.
+    pub(crate) fn lend(&mut self, count: usize) -> Payload {
+        self.lent += count;
+        self.bytes.drain(..count.min(self.bytes.len())).collect::<Vec<_>>().into()
+    }
+
+    /// Bytes that were lent need their room no more.
+    pub(crate) fn release(&mut self, count: usize) {
+        self.lent = self.lent.saturating_sub(count);
     }
 
     /// Whether nothing is inside.
@@ -41,6 +71,7 @@ impl Pipe {
     /// Throws away what is inside.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
+        self.lent = 0;
     }
 
     /// Takes as much of `data` as fits and returns how much that was.

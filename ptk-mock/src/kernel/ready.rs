@@ -80,9 +80,14 @@ impl ReadyQueue {
         ReadyQueue(VecDeque::new())
     }
 
-    /// The source that reports next.
-    pub(crate) fn next(&mut self) -> Option<Source> {
-        self.0.pop_front()
+    /// How many sources have something to report.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes out the source at `place`; that at 0 has waited longest.
+    pub(crate) fn take(&mut self, place: usize) -> Option<Source> {
+        self.0.remove(place)
     }
 }
 
@@ -100,7 +105,7 @@ mod tests {
         let (mut queue, mut signal) = (ReadyQueue::new(), Signal::new(Readiness::NONE));
         signal.update(Readiness::READ, SOURCE, &mut queue);
         signal.update(Readiness::ALL, SOURCE, &mut queue);
-        assert_eq!((queue.next(), queue.next()), (Some(SOURCE), None));
+        assert_eq!((queue.take(0), queue.take(0)), (Some(SOURCE), None));
         assert_eq!(signal.report(Readiness::ALL), Readiness::ALL);
     }
 
@@ -108,10 +113,10 @@ mod tests {
     fn what_the_core_believes_is_no_news_until_a_call_denies_it() {
         let (mut queue, mut signal) = (ReadyQueue::new(), Signal::new(Readiness::WRITE));
         signal.update(Readiness::WRITE, SOURCE, &mut queue);
-        assert_eq!(queue.next(), None);
+        assert_eq!(queue.take(0), None);
         signal.deny(Readiness::WRITE);
         signal.update(Readiness::WRITE, SOURCE, &mut queue);
-        assert_eq!(queue.next(), Some(SOURCE));
+        assert_eq!(queue.take(0), Some(SOURCE));
         assert_eq!(signal.report(Readiness::WRITE), Readiness::WRITE);
     }
 
@@ -120,6 +125,6 @@ mod tests {
         let (mut queue, mut signal) = (ReadyQueue::new(), Signal::new(Readiness::NONE));
         signal.update(Readiness::READ, SOURCE, &mut queue);
         signal.forget(SOURCE, &mut queue);
-        assert_eq!(queue.next(), None);
+        assert_eq!(queue.take(0), None);
     }
 }

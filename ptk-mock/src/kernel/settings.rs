@@ -3,11 +3,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ptk_core::{Duration, Error, Interface, Keepalive, Membership, SocketOption};
+use ptk_core::{Duration, Error, Instant, Interface, Keepalive, Membership, SocketOption};
 
+use super::Kernel;
 use super::endpoint::Endpoint;
 use super::listener::Listener;
-use super::{Kernel, address};
 use crate::socket::{Name, Socket};
 
 /// How many IPv4 groups a socket can be a member of (Linux: `net.ipv4.igmp_max_memberships`). IPv6 has no such limit.
@@ -21,8 +21,8 @@ const LOOPBACK_INDEX: u32 = 1;
 #[derive(Clone, Copy, Hash, Debug)]
 pub(crate) struct TcpSettings {
     pub(crate) nodelay: bool,
-    keepalive: Option<Keepalive>,
-    user_timeout: Duration,
+    pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) user_timeout: Duration,
     hop_limit: Option<u8>,
 }
 
@@ -49,29 +49,36 @@ impl TcpSettings {
 
 impl Kernel {
     /// Changes a setting. See [`Platform::set_option`](ptk_core::Platform::set_option).
-    pub(crate) fn set_option(&mut self, socket: &Socket, option: SocketOption) -> Result<(), Error> {
+    pub(crate) fn set_option(&mut self, socket: &Socket, option: SocketOption, now: Instant) -> Result<(), Error> {
         match socket.0 {
             Name::Closed => Err(Error::InvalidHandle),
             Name::Listener(..) => {
                 let id = self.listener_id(socket)?;
                 self.listeners.get_mut(id.0).ok_or(Error::InvalidHandle)?.set(option)
             }
-            Name::Stream(..) => self.set_stream_option(socket, option),
+            Name::Stream(..) => self.set_stream_option(socket, option, now),
             Name::Endpoint(..) => self.endpoint_mut(self.endpoint_id(socket)?)?.set(option),
         }
     }
 
-    fn set_stream_option(&mut self, socket: &Socket, option: SocketOption) -> Result<(), Error> {
+    fn set_stream_option(&mut self, socket: &Socket, option: SocketOption, now: Instant) -> Result<(), Error> {
         let id = self.stream_id(socket)?;
         let stream = self.stream_mut(id)?;
+        let capacity = stream.incoming.capacity();
         match option {
             SocketOption::ReceiveBuffer(bytes) => stream.incoming.resize(bytes),
             SocketOption::SendBuffer(bytes) => stream.outgoing.resize(bytes),
-            option => return stream.settings.set(option),
+            option => {
+                stream.settings.set(option)?;
+                self.schedule_probe(id, now);
+                return Ok(());
+            }
         }
+        let grown = stream.incoming.capacity().saturating_sub(capacity);
         if let Some(peer) = stream.peer {
             self.pump(peer);
         }
+        self.make_room(id, grown);
         self.refresh(id);
         Ok(())
     }
@@ -141,7 +148,7 @@ impl Endpoint {
             Interface::Any | Interface::Index(0 | LOOPBACK_INDEX) => Ok(None),
             Interface::Address(_) if self.local.is_ipv6() => Err(Error::InvalidArgument),
             Interface::Address(Ipv4Addr::UNSPECIFIED) => Ok(None),
-            Interface::Address(address) if address::is_local(IpAddr::V4(address)) => Ok(Some(address)),
+            Interface::Address(address) if self.home.is_local(IpAddr::V4(address)) => Ok(Some(address)),
             Interface::Address(_) | Interface::Index(_) => Err(Error::InvalidArgument),
         }
     }

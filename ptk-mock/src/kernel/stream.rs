@@ -9,6 +9,7 @@ use super::address;
 use super::pipe::Pipe;
 use super::ready::Signal;
 use super::settings::TcpSettings;
+use super::wire::Wire;
 
 /// Where an end is in its life.
 ///
@@ -50,6 +51,8 @@ pub(crate) struct Stream {
     is_opener: bool,
     /// The other end. `None` before there is one, and when it is gone: then what is sent is answered by a reset.
     pub(crate) peer: Option<StreamId>,
+    /// What is known of the other end if that is on another host; `peer` is `None` then.
+    pub(crate) wire: Option<Wire>,
     /// Arrived and not received.
     pub(crate) incoming: Pipe,
     /// Accepted for sending and not arrived.
@@ -78,6 +81,7 @@ impl Stream {
             remote,
             is_opener: matches!(phase, Phase::Connecting(_)),
             peer: None,
+            wire: None,
             incoming: Pipe::new(options.receive_buffer),
             outgoing: Pipe::new(options.send_buffer),
             ended: false,

@@ -1,6 +1,6 @@
 //! What flows on a connection: bytes, ends and resets.
 
-use ptk_core::{Close, Error, Half, Readiness, Received, Rest};
+use ptk_core::{Close, Error, Half, Instant, Readiness, Received, Rest};
 
 use super::stream::{Owner, Phase, Stream};
 use super::{Kernel, StreamId};
@@ -19,6 +19,7 @@ impl Kernel {
         if let Some(peer) = stream.peer {
             self.pump(peer);
         }
+        self.make_room(id, count);
         Ok(Received { count, rest: rest_after(self.stream_mut(id)?) })
     }
 
@@ -62,6 +63,14 @@ impl Kernel {
         if sent == 0 { Err(Error::WouldBlock) } else { Ok(sent) }
     }
 
+    /// The core believes that there is no more room to send.
+    pub(crate) fn deny_send(&mut self, id: StreamId) {
+        if let Ok(stream) = self.stream_mut(id) {
+            stream.signal.deny(Readiness::WRITE);
+        }
+        self.refresh(id);
+    }
+
     /// Whether a send makes sense; the first call after a failure takes its reason.
     fn may_send(&mut self, id: StreamId) -> Result<(), Error> {
         let stream = self.stream_mut(id)?;
@@ -100,8 +109,11 @@ impl Kernel {
     }
 
     /// The core lets go of this end. Data that nobody received turn a graceful close into a reset.
-    pub(crate) fn close_stream(&mut self, id: StreamId, how: Close) {
+    pub(crate) fn close_stream(&mut self, id: StreamId, how: Close, now: Instant) {
         let Some(stream) = self.streams.get_mut(id.0) else { return };
+        if stream.wire.is_some() {
+            return self.close_wire(id, how, now);
+        }
         let is_lossy = how == Close::Abort || !stream.incoming.is_empty();
         if is_lossy || stream.phase != Phase::Up {
             if let Some(peer) = self.remove_stream(id).and_then(|stream| stream.peer) {
@@ -119,6 +131,10 @@ impl Kernel {
         let Some(stream) = self.streams.get_mut(id.0) else { return };
         if stream.phase != Phase::Up {
             return;
+        }
+        if stream.wire.is_some() {
+            self.pump_wire(id);
+            return self.refresh(id);
         }
         let Some(peer_id) = stream.peer else { return self.pump_to_nobody(id) };
         let Some((stream, peer)) = self.streams.pair_mut(id.0, peer_id.0) else { return };

@@ -1,0 +1,399 @@
+//! What lies between the hosts: links, and the packets on their way.
+//!
+//! ```text
+//!            datagram: lost, doubled, late, spoilt            no room: asked again later
+//!   send ----------------------------------------> on its way ------------------------> arrives
+//!     |      segment: late, in order, never lost      ^   |
+//!     |                                               |   | nobody answers for too long
+//!     +---- segment, and the link is cut ----> stalled    +------------------------> given up: the sender is told
+//! ```
+
+mod flights;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use ptk_core::{Duration, Instant};
+
+pub(crate) use self::flights::Flight;
+use self::flights::Flights;
+use crate::environment::Environment;
+use crate::kernel::{host_of, is_broadcast};
+use crate::label::Label;
+use crate::link::{LATENCY_STEPS, Link};
+use crate::node_id::NodeId;
+use crate::packet::{Body, Packet, Payload};
+use crate::trace::{Loss, TraceEvent};
+
+/// How long the first attempt to send a segment again takes (Linux: `TCP_RTO_MIN`); each further one takes twice as long.
+const RETRANSMIT: Duration = Duration::from_millis(200);
+
+/// How long a connect that found no room waits for its second attempt; each further one waits twice as long.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How much longer a packet takes on a clogged link.
+const CLOGGED: Duration = Duration::from_millis(100);
+
+/// The unit in which partitions and clogs are drawn.
+const OUTAGE: Duration = Duration::from_millis(10);
+
+/// How many units they last at most.
+const LONGEST_OUTAGE: u32 = 200;
+
+/// Bytes of the headers of Ethernet, IP and UDP or TCP: what a packet takes of the bandwidth beside its payload.
+const HEADERS: usize = 54;
+
+/// One direction of a link.
+#[derive(Clone, Debug)]
+struct Line {
+    link: Link,
+    permanent: Duration,
+    /// It carries nothing until then.
+    cut_until: Instant,
+    /// It is slow until then.
+    clogged_until: Instant,
+    /// The last packet has left it then.
+    free_at: Instant,
+    /// So many datagrams more are lost.
+    burst: u32,
+}
+
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    hosts: u16,
+    lines: Vec<Line>,
+    flights: Flights,
+    /// When the last segment of each direction of each connection arrives: none overtakes another.
+    lanes: BTreeMap<(SocketAddr, SocketAddr), Instant>,
+    next_id: u64,
+}
+
+impl Network {
+    /// A network of so many hosts; `link` tells how each two are linked.
+    pub(crate) fn new(hosts: u16, seed: u64, link: impl Fn(NodeId, NodeId) -> Link) -> Network {
+        let pairs = (0..hosts).flat_map(|from| (0..hosts).map(move |to| (from, to)));
+        let lines = pairs.map(|(from, to)| {
+            let link = link(NodeId(from), NodeId(to));
+            Line {
+                link,
+                permanent: link.permanent_part(seed, from, to),
+                cut_until: Instant::ORIGIN,
+                clogged_until: Instant::ORIGIN,
+                free_at: Instant::ORIGIN,
+                burst: 0,
+            }
+        });
+        Network { hosts, lines: lines.collect(), flights: Flights::default(), lanes: BTreeMap::new(), next_id: 0 }
+    }
+
+    /// When the next packet arrives.
+    pub(crate) fn next_arrival(&self) -> Option<Instant> {
+        self.flights.next_arrival()
+    }
+
+    /// How many packets are on their way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// The packets on their way, in no order, and when they arrive.
+    pub(crate) fn flights(&self) -> impl Iterator<Item = (Instant, &Flight)> {
+        self.flights.iter()
+    }
+
+    /// A packet leaves its host.
+    pub(crate) fn send(&mut self, from: NodeId, packet: Packet, environment: &mut Environment) {
+        let ip = packet.to.ip();
+        if ip.is_multicast() || is_broadcast(ip) {
+            for to in (0..self.hosts).map(NodeId).filter(|to| *to != from) {
+                self.send_to(from, to, packet.clone(), environment);
+            }
+            return;
+        }
+        match host_of(ip).filter(|host| *host < self.hosts) {
+            Some(to) => self.send_to(from, NodeId(to), packet, environment),
+            None => {
+                let id = self.number();
+                environment.trace.sent(environment.clock.now(), id, (from, from), &packet, environment.clock.now());
+                environment.trace.lost(environment.clock.now(), id, Loss::NoRoute);
+            }
+        }
+    }
+
+    fn send_to(&mut self, from: NodeId, to: NodeId, packet: Packet, environment: &mut Environment) {
+        self.disturb(from, to, environment);
+        if packet.body.is_segment() {
+            self.send_segment(from, to, packet, environment);
+        } else {
+            self.send_datagram(from, to, packet, environment);
+        }
+    }
+
+    /// Now and then a link fails, or becomes slow.
+    fn disturb(&mut self, from: NodeId, to: NodeId, environment: &mut Environment) {
+        let now = environment.now();
+        let outage = environment.choose(Label::Partition, from, LONGEST_OUTAGE);
+        if outage > 0 {
+            self.cut(from, to, now + OUTAGE.saturating_mul(u64::from(outage)), environment);
+            // Every other one goes both ways.
+            if outage % 2 == 0 {
+                self.cut(to, from, now + OUTAGE.saturating_mul(u64::from(outage)), environment);
+            }
+        }
+        let clog = environment.choose(Label::Clog, from, LONGEST_OUTAGE);
+        if clog > 0
+            && let Some(line) = self.line_mut(from, to)
+        {
+            line.clogged_until = now + OUTAGE.saturating_mul(u64::from(clog));
+        }
+    }
+
+    fn send_datagram(&mut self, from: NodeId, to: NodeId, mut packet: Packet, environment: &mut Environment) {
+        let now = environment.now();
+        if let Body::Datagram(payload) = &packet.body
+            && let Some(spoilt) = self.spoil(from, to, payload, environment)
+        {
+            packet.body = Body::Datagram(spoilt);
+        }
+        let arrives = self.arrival(from, to, packet.body.payload().len(), environment);
+        let late = self.choose(Label::Reorder, from, to, 8, |link| link.reorder, environment);
+        let arrives = arrives + self.lateness(from, to).saturating_mul(u64::from(late));
+        let copies = 1 + self.choose(Label::Duplicate, from, to, 2, |link| link.duplicate, environment);
+        let lost = self.loses(from, to, environment);
+        for copy in 0..copies {
+            let arrives = arrives + self.lateness(from, to).saturating_mul(u64::from(copy));
+            let id = self.number();
+            environment.trace.sent(now, id, (from, to), &packet, arrives);
+            // A copy is made behind the place where packets are lost.
+            match lost {
+                Some(why) => environment.trace.lost(now, id, why),
+                None => self.launch(from, to, packet.clone(), arrives, id, Instant::MAX, false),
+            }
+        }
+    }
+
+    fn loses(&mut self, from: NodeId, to: NodeId, environment: &mut Environment) -> Option<Loss> {
+        let now = environment.now();
+        if self.is_cut(from, to, now) {
+            return Some(Loss::Partition);
+        }
+        if let Some(line) = self.line_mut(from, to)
+            && line.burst > 0
+        {
+            line.burst -= 1;
+            return Some(Loss::Loss);
+        }
+        if self.choose(Label::Loss, from, to, 2, |link| link.loss, environment) == 0 {
+            return None;
+        }
+        let burst = environment.choose(Label::Burst, from, 8);
+        if let Some(line) = self.line_mut(from, to) {
+            line.burst = burst;
+        }
+        Some(Loss::Loss)
+    }
+
+    /// The datagram with a bit turned over, or its end cut off, if that happens to it.
+    fn spoil(&self, from: NodeId, to: NodeId, data: &Payload, environment: &mut Environment) -> Option<Payload> {
+        let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        let bit = self.choose(
+            Label::Corrupt,
+            from,
+            to,
+            len.saturating_mul(8).saturating_add(1),
+            |link| link.corrupt,
+            environment,
+        );
+        let cut = self.choose(Label::Truncate, from, to, len.saturating_add(1), |link| link.truncate, environment);
+        if bit == 0 && cut == 0 {
+            return None;
+        }
+        let mut bytes = data.to_vec();
+        if let Some(bit) = bit.checked_sub(1)
+            && let Some(byte) = bytes.get_mut(bit as usize / 8)
+        {
+            *byte ^= 1 << (bit % 8);
+        }
+        bytes.truncate(data.len() - cut as usize);
+        Some(bytes.into())
+    }
+
+    fn send_segment(&mut self, from: NodeId, to: NodeId, mut packet: Packet, environment: &mut Environment) {
+        if let Body::Data(data) = &packet.body {
+            let place =
+                environment.choose(Label::Segment, from, u32::try_from(data.len()).unwrap_or(u32::MAX)) as usize;
+            if place > 0 {
+                let (front, back) = data.split_at(place);
+                let front = Packet { body: Body::Data(Payload::new(front)), ..packet.clone() };
+                let back = Body::Data(Payload::new(back));
+                self.send_in_order(from, to, front, environment);
+                packet.body = back;
+            }
+        }
+        self.send_in_order(from, to, packet, environment);
+    }
+
+    fn send_in_order(&mut self, from: NodeId, to: NodeId, packet: Packet, environment: &mut Environment) {
+        let now = environment.now();
+        let attempts = environment.choose(Label::Retransmit, from, 4);
+        let again = RETRANSMIT.saturating_mul((1 << attempts) - 1);
+        let mut arrives = self.arrival(from, to, packet.body.payload().len(), environment) + again;
+        let deadline = now + packet.patience;
+        let is_stalled = self.is_cut(from, to, now);
+        if is_stalled {
+            let heals = self.line(from, to).map_or(now, |line| line.cut_until);
+            arrives = arrives.max(heals.saturating_add(RETRANSMIT)).min(deadline);
+        }
+        let lane = self.lanes.entry((packet.from, packet.to)).or_insert(now);
+        arrives = arrives.max(*lane);
+        *lane = arrives;
+        if self.lanes.len() > 1_024 {
+            self.lanes.retain(|_, last| *last > now);
+        }
+        let id = self.number();
+        environment.trace.sent(now, id, (from, to), &packet, arrives);
+        self.launch(from, to, packet, arrives, id, deadline, is_stalled);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a flight")]
+    fn launch(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        packet: Packet,
+        arrives: Instant,
+        id: u64,
+        deadline: Instant,
+        is_stalled: bool,
+    ) {
+        self.flights.launch(arrives, Flight { id, from, to, packet, deadline, attempts: 0, is_stalled });
+    }
+
+    /// The packet that arrives next. `None` if it does not after all: it waits on, or its sender is to be told that
+    /// nobody answers, by the packet that is given instead.
+    pub(crate) fn land(&mut self, now: Instant) -> Option<Flight> {
+        let flight = self.flights.land()?;
+        if !flight.is_stalled || !self.is_cut(flight.from, flight.to, now) {
+            return Some(Flight { is_stalled: false, ..flight });
+        }
+        if now >= flight.deadline {
+            return Some(give_up(flight));
+        }
+        let heals = self.line(flight.from, flight.to).map_or(now, |line| line.cut_until);
+        self.flights.launch(heals.saturating_add(RETRANSMIT).min(flight.deadline), flight);
+        None
+    }
+
+    /// Nobody took a segment: it comes again later, or its sender is told that nobody answers.
+    pub(crate) fn try_again(&mut self, mut flight: Flight, now: Instant) {
+        let first = if matches!(flight.packet.body, Body::Syn { .. }) { ASK_AGAIN } else { RETRANSMIT };
+        let pause = first.saturating_mul(1 << flight.attempts.min(16));
+        flight.attempts = flight.attempts.saturating_add(1);
+        if now >= flight.deadline {
+            let told = give_up(flight);
+            self.flights.launch(now, told);
+        } else {
+            self.flights.launch((now + pause).min(flight.deadline), flight);
+        }
+    }
+
+    /// From now on the way from one node to another carries nothing, until then.
+    pub(crate) fn cut(&mut self, from: NodeId, to: NodeId, until: Instant, environment: &mut Environment) {
+        let now = environment.now();
+        if let Some(line) = self.line_mut(from, to) {
+            line.cut_until = line.cut_until.max(until);
+            environment.trace.changed(now, TraceEvent::LinkCut { from, to });
+        }
+    }
+
+    /// The way from one node to another carries packets again.
+    pub(crate) fn heal(&mut self, from: NodeId, to: NodeId, environment: &mut Environment) {
+        let now = environment.now();
+        let Some(line) = self.line_mut(from, to) else { return };
+        line.clogged_until = line.clogged_until.min(now);
+        line.burst = 0;
+        if line.cut_until <= now {
+            return;
+        }
+        line.cut_until = now;
+        environment.trace.changed(now, TraceEvent::LinkHealed { from, to });
+        for flight in self.flights.take_all(|flight| flight.is_stalled && flight.from == from && flight.to == to) {
+            let arrives = now + RETRANSMIT;
+            self.lanes.insert((flight.packet.from, flight.packet.to), arrives);
+            self.flights.launch(arrives, Flight { is_stalled: false, ..flight });
+        }
+    }
+
+    /// No link loses, doubles, delays or spoils anything any more.
+    pub(crate) fn heal_all(&mut self, environment: &mut Environment) {
+        let hosts = self.hosts;
+        for (from, to) in (0..hosts).flat_map(|from| (0..hosts).map(move |to| (NodeId(from), NodeId(to)))) {
+            self.heal(from, to, environment);
+            if let Some(line) = self.line_mut(from, to) {
+                line.link = line.link.healed();
+            }
+        }
+    }
+
+    /// Whether the way carries nothing.
+    pub(crate) fn is_cut(&self, from: NodeId, to: NodeId, now: Instant) -> bool {
+        self.line(from, to).is_some_and(|line| line.cut_until > now)
+    }
+
+    /// When a packet that leaves now arrives.
+    fn arrival(&mut self, from: NodeId, to: NodeId, len: usize, environment: &mut Environment) -> Instant {
+        let now = environment.now();
+        let Some(line) = self.line_mut(from, to) else { return now };
+        let latency = if line.link.latency.varies() {
+            line.link.latency.at(environment.choose_at(Label::Latency, from, LATENCY_STEPS + 1, 1_000_000))
+        } else {
+            line.link.latency.least()
+        };
+        let clog = if line.clogged_until > now { CLOGGED } else { Duration::ZERO };
+        let leaves = line.free_at.max(now) + line.link.occupied(len + HEADERS);
+        line.free_at = leaves;
+        leaves + latency + line.permanent + clog
+    }
+
+    /// By how much a packet has to be late for others to overtake it.
+    fn lateness(&self, from: NodeId, to: NodeId) -> Duration {
+        let least = self.line(from, to).map_or(Duration::ZERO, |line| line.link.latency.least() + line.permanent);
+        least + Duration::from_micros(100)
+    }
+
+    /// Asks with the rate of the link and that of the faults together.
+    fn choose(
+        &self,
+        label: Label,
+        from: NodeId,
+        to: NodeId,
+        n: u32,
+        own: impl Fn(&Link) -> u32,
+        environment: &mut Environment,
+    ) -> u32 {
+        let own = self.line(from, to).map_or(0, |line| own(&line.link));
+        let rate = own.saturating_add(environment.chooser.rate_of(label));
+        if rate == 0 { 0 } else { environment.choose_at(label, from, n, rate) }
+    }
+
+    fn number(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    fn line(&self, from: NodeId, to: NodeId) -> Option<&Line> {
+        self.lines.get(from.index() * usize::from(self.hosts) + to.index())
+    }
+
+    fn line_mut(&mut self, from: NodeId, to: NodeId) -> Option<&mut Line> {
+        self.lines.get_mut(from.index() * usize::from(self.hosts) + to.index())
+    }
+}
+
+/// The network's word to the sender of a segment that nobody answers.
+fn give_up(flight: Flight) -> Flight {
+    let packet = Packet { body: Body::GaveUp, ..Packet::reset(&flight.packet) };
+    Flight { from: flight.to, to: flight.from, packet, is_stalled: false, ..flight }
+}

@@ -1,0 +1,209 @@
+//! One run: what goes wrong for a while, then nothing any more, and what holds meanwhile.
+
+use std::fmt::Write;
+
+use ptk_core::Instant;
+
+use super::quiet::quietly;
+use super::{Scenario, sorted};
+use crate::chooser::Decider;
+use crate::oracle;
+use crate::tape::Tape;
+use crate::trace::{Record, TraceEvent, TraceHash, TraceLog};
+use crate::world::{Step, World};
+
+/// After so many steps in which nobody runs, tasks are resumed for nothing on a copy.
+const RESUMES_EVERY: u64 = 32;
+
+/// More steps without time passing than this are a loop without end.
+const MOST_STEPS_AT_ONCE: u64 = 200_000;
+
+/// Something that did not hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Violation {
+    /// What.
+    pub(crate) property: String,
+    /// How.
+    pub(crate) detail: String,
+}
+
+impl Violation {
+    pub(crate) fn new(property: &str, detail: String) -> Violation {
+        Violation { property: property.to_owned(), detail }
+    }
+}
+
+/// How a run went.
+#[derive(Clone, Debug)]
+pub(crate) struct Course {
+    pub(crate) violation: Option<Violation>,
+    pub(crate) tape: Tape,
+    pub(crate) hash: TraceHash,
+    pub(crate) steps: u64,
+    pub(crate) time: Instant,
+    /// Which of what must happen sometimes did.
+    pub(crate) seen: Vec<bool>,
+    pub(crate) records: Vec<Record>,
+    pub(crate) names: Vec<String>,
+}
+
+impl Scenario {
+    /// The course of a seed, or that of a tape.
+    pub(crate) fn course(&self, seed: u64, tape: Option<&Tape>, keeps: bool) -> Course {
+        let decider = tape.map_or(Decider::Seeded(seed), |tape| Decider::Tape(sorted(tape)));
+        let world = self.make(seed, decider, self.faults.for_seed(seed), TraceLog::new(keeps));
+        self.follow(world)
+    }
+
+    /// Goes the whole way with a world.
+    pub(crate) fn follow(&self, world: World) -> Course {
+        let mut run = Run { scenario: self, world, seen: vec![false; self.sometimes.len()], next_action: 0, idle: 0 };
+        let violation = match quietly(|| run.all()) {
+            Ok(result) => result.err(),
+            Err(panic) => {
+                run.world.rescue();
+                Some(Violation::new("nothing panics", panic))
+            }
+        };
+        if let Some(violation) = &violation {
+            let (now, property) = (run.world.now(), format!("{}: {}", violation.property, violation.detail));
+            run.world.environment().trace.keep(now, || TraceEvent::Violated { property });
+        }
+        let world = &run.world;
+        Course {
+            violation,
+            tape: world.tape(),
+            hash: world.trace_hash(),
+            steps: world.steps(),
+            time: world.now(),
+            records: world.records().to_vec(),
+            names: world.names().to_vec(),
+            seen: run.seen,
+        }
+    }
+}
+
+struct Run<'a> {
+    scenario: &'a Scenario,
+    world: World,
+    seen: Vec<bool>,
+    next_action: usize,
+    /// Steps in which nobody ran.
+    idle: u64,
+}
+
+impl Run<'_> {
+    fn all(&mut self) -> Result<(), Violation> {
+        self.check()?;
+        let end = Instant::ORIGIN + self.scenario.lasting;
+        self.go_on(end)?;
+        self.world.heal();
+        for place in 0..self.scenario.eventually.len() {
+            self.reach(place)?;
+        }
+        self.check_resumes()?;
+        self.check_leftovers()
+    }
+
+    /// Until `end`, or until all that must come true has.
+    fn go_on(&mut self, end: Instant) -> Result<(), Violation> {
+        let (mut last, mut at_once) = (self.world.now(), 0);
+        while !self.has_come_true() {
+            self.act();
+            let planned = self.scenario.actions.get(self.next_action).map(|(time, _)| Instant::ORIGIN + *time);
+            let next = self.world.next_event();
+            if let Some(planned) = planned.filter(|planned| next.is_none_or(|next| next > *planned)) {
+                self.world.pass_to(planned);
+                continue;
+            }
+            if next.is_none_or(|at| at > end) {
+                break;
+            }
+            self.step()?;
+            at_once = if self.world.now() == last { at_once + 1 } else { 0 };
+            last = self.world.now();
+            if at_once > MOST_STEPS_AT_ONCE {
+                return Err(Violation::new("time passes", format!("{at_once} steps, and all at {last}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn has_come_true(&self) -> bool {
+        let goals = &self.scenario.eventually;
+        !goals.is_empty()
+            && self.next_action == self.scenario.actions.len()
+            && goals.iter().all(|goal| (goal.holds)(&self.world))
+    }
+
+    /// Does what is planned for now.
+    fn act(&mut self) {
+        while let Some((time, action)) = self.scenario.actions.get(self.next_action)
+            && Instant::ORIGIN + *time <= self.world.now()
+        {
+            action(&mut self.world);
+            self.next_action += 1;
+        }
+    }
+
+    fn step(&mut self) -> Result<(), Violation> {
+        let step = self.world.step();
+        self.check()?;
+        if !matches!(step, Step::Ran(_)) && self.world.is_at_rest() {
+            self.idle += 1;
+            if self.idle.is_multiple_of(RESUMES_EVERY) {
+                self.check_resumes()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) -> Result<(), Violation> {
+        for (property, seen) in self.scenario.sometimes.iter().zip(&mut self.seen) {
+            *seen = *seen || (property.holds)(&self.world);
+        }
+        match self.scenario.always.iter().find(|property| !(property.holds)(&self.world)) {
+            Some(property) => Err(Violation::new(&property.name, format!("not so at {}", self.world.now()))),
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing goes wrong any more: what must come true does.
+    fn reach(&mut self, place: usize) -> Result<(), Violation> {
+        let Some(goal) = self.scenario.eventually.get(place) else { return Ok(()) };
+        let limit = self.world.now() + goal.within;
+        while !(goal.holds)(&self.world) {
+            if self.world.next_event().is_none_or(|at| at > limit) {
+                self.check_resumes()?;
+                let mut detail = format!("not within {} of peace; the tasks:", goal.within);
+                self.list_tasks(&mut detail);
+                return Err(Violation::new(&goal.name, detail));
+            }
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    fn list_tasks(&self, text: &mut String) {
+        for name in self.world.names() {
+            // A string takes everything.
+            self.world.list_tasks(name, |report| {
+                let _ = write!(text, "\n  {name}: {report}");
+            });
+        }
+    }
+
+    fn check_resumes(&self) -> Result<(), Violation> {
+        if !self.scenario.checks_resumes || !self.world.is_at_rest() {
+            return Ok(());
+        }
+        oracle::resumes_change_nothing(&self.world).map_err(|detail| Violation::new("no wakeup is lost", detail))
+    }
+
+    fn check_leftovers(&self) -> Result<(), Violation> {
+        if !self.scenario.checks_leftovers {
+            return Ok(());
+        }
+        oracle::nothing_is_left(&self.world).map_err(|detail| Violation::new("nothing is left open", detail))
+    }
+}
