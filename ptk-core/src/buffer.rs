@@ -4,6 +4,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use crate::error::Error;
+use crate::mutant::Mutant;
 
 /// A buffer of `N` bytes that it owns. Const-constructible; eight bytes more than `N`.
 ///
@@ -122,7 +123,8 @@ impl Buf {
     }
 
     fn compact(&mut self) {
-        self.storage.copy_within(self.start as usize..self.end as usize, 0);
+        let short = usize::from(Mutant::BufferMovesOneShort.is_on() && !self.is_empty());
+        self.storage.copy_within(self.start as usize..self.end as usize - short, 0);
         self.end -= self.start;
         self.start = 0;
     }

@@ -11,6 +11,7 @@ use core::task::Poll;
 use crate::deadlines::{Deadline, DeadlineQueueView, is_before};
 use crate::error::Error;
 use crate::handle::{Handle, Task, TypedHandle};
+use crate::mutant::Mutant;
 use crate::ownership::Owners;
 use crate::platform::Platform;
 use crate::rt::Context;
@@ -102,7 +103,11 @@ impl Resume {
 
     /// An operation has succeeded.
     #[inline]
-    pub(crate) const fn progress(&mut self) {
+    pub(crate) fn progress(&mut self) {
+        // The last one stays, if it is never used up.
+        if Mutant::BudgetEndless.is_on() && self.budget == 1 {
+            return;
+        }
         self.budget -= 1;
     }
 
@@ -151,7 +156,7 @@ impl<P: Platform> Cx<'_, P> {
     fn kept_deadline(&mut self, at: Instant) -> Deadline {
         let kept = self.poll.task.and_then(|task| self.task_deadlines.get(task, self.tasks));
         match kept {
-            Some(deadline) if deadline.at == at => deadline,
+            Some(deadline) if deadline.at == at && !Mutant::DeadlineOrderNotKept.is_on() => deadline,
             _ => Deadline { at, order: self.state.next_order() },
         }
     }
@@ -263,14 +268,18 @@ impl<P: Platform> Cx<'_, P> {
 
     /// Ends a task that does not run at the moment, or has just been polled.
     pub(crate) fn end_task(&mut self, index: usize) {
-        self.close_all(index);
+        if !Mutant::HandlesOutliveTask.is_on() {
+            self.close_all(index);
+        }
         self.forget_waits(index);
-        self.task_deadlines.remove(index, self.tasks);
+        if !Mutant::DeadlineOutlivesTask.is_on() {
+            self.task_deadlines.remove(index, self.tasks);
+        }
         if let Some(slot) = self.tasks.slots.get_mut(index) {
             let has_locked = slot.has_locked();
             slot.end();
             self.state.live_tasks -= 1;
-            if has_locked {
+            if has_locked && !Mutant::LockDiesWithHolder.is_on() {
                 self.pass_locks_on();
             }
         }

@@ -4,6 +4,7 @@
 //! keeps its position, so that a deadline can be changed or removed without a search. Four children a node halve the
 //! height of a binary heap (LaMarca and Ladner, "The influence of caches on the performance of heaps", 1996).
 
+use crate::mutant::Mutant;
 use crate::time::Instant;
 
 const CHILDREN: usize = 4;
@@ -41,6 +42,9 @@ impl Entry {
     }
 
     fn is_before(&self, other: &Entry) -> bool {
+        if Mutant::EqualDeadlinesSwapped.is_on() && self.at == other.at {
+            return is_before(other.deadline(), self.deadline());
+        }
         is_before(self.deadline(), other.deadline())
     }
 }
@@ -138,7 +142,10 @@ impl DeadlineQueueView {
         let Some(moved) = self.entries.get_mut(last) else { return };
         // Nothing is left behind the end, or equal queues would not hash alike.
         let moved = core::mem::replace(moved, Entry::NONE);
-        if place != last {
+        if place != last && Mutant::HeapRemovalSinksOnly.is_on() {
+            let place = self.sift_down(place, &moved, positions);
+            self.put(place, moved, positions);
+        } else if place != last {
             self.settle(place, moved, positions);
         }
     }
@@ -182,7 +189,7 @@ impl DeadlineQueueView {
         let children = self.live().get(start..)?;
         let (nth, child) = children
             .iter()
-            .take(CHILDREN)
+            .take(if Mutant::HeapLooksAtTwoChildren.is_on() { 2 } else { CHILDREN })
             .enumerate()
             .reduce(|best, next| if next.1.is_before(best.1) { next } else { best })?;
         Some((start + nth, *child))

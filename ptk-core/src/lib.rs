@@ -66,7 +66,7 @@
 //!
 //! `dns`: names of hosts, `Cx::resolve` and `Cx::connect_to`. `defmt`: `Format` for the public types. `log`, `defmt-log`:
 //! log sites through that facade. `wait-nodes-4`, `wait-nodes-8`: what a task can wait for at once, instead of two. All are
-//! additive.
+//! additive. `mutants` is for PTK's own tests: it makes bugs that can be planted.
 //!
 //! # Log
 //!
@@ -108,6 +108,8 @@ pub mod framing;
 mod handle;
 mod inspect;
 pub mod middleware;
+#[doc(hidden)]
+pub mod mutant;
 mod options;
 mod ownership;
 mod platform;

@@ -5,6 +5,7 @@ use core::task::Poll;
 pub use static_cell::ConstStaticCell;
 
 pub use crate::deadlines::Deadline;
+use crate::mutant::Mutant;
 use crate::pt::Pt;
 pub use crate::pt::{ResumePoint, TimedResumePoint};
 pub use crate::scope::{Control, Scope};
@@ -125,13 +126,15 @@ pub fn leave<C: Context>(cx: &mut C, outer: Outer, failed: bool) {
 /// The wait's time is up: what its operand opened is closed.
 #[inline]
 pub fn give_up<C: Context>(cx: &mut C, outer: Outer) {
-    leave(cx, outer, true);
+    leave(cx, outer, !Mutant::TimedOutScopeLeftOpen.is_on());
 }
 
 #[inline(always)]
 fn settle<C: Context>(cx: &mut C, inner: Scope, outer: Scope, failed: bool) {
     if !failed {
-        cx.merge_scope(inner, outer);
+        if !Mutant::ScopeNotMerged.is_on() {
+            cx.merge_scope(inner, outer);
+        }
     } else if inner != outer {
         cx.close_scope(inner);
     }
@@ -148,7 +151,12 @@ pub fn begin_operand<C: Context>(cx: &mut C, fork: Control, ordinal: u16, width:
 pub fn decide<C: Context>(cx: &mut C, fork: Control, winner: u16, count: u16, width: u32, failed: bool) {
     cx.set_control(fork);
     for ordinal in 0..count {
-        settle(cx, fork.scope.child(ordinal, width), fork.scope, failed || ordinal != winner);
+        settle(
+            cx,
+            fork.scope.child(ordinal, width),
+            fork.scope,
+            failed || ordinal != winner && !Mutant::LosersLeftOpen.is_on(),
+        );
     }
 }
 

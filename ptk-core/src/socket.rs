@@ -12,6 +12,7 @@ use core::task::Poll;
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::handle::{Handle, Kind, TcpSocket, TypedHandle};
+use crate::mutant::Mutant;
 use crate::options::Options;
 use crate::ownership::TableName;
 use crate::platform::{Close, Datagram, Half, Platform, Readiness, Received, Rest};
@@ -116,7 +117,9 @@ impl<P: Platform> SocketSlot<P> {
             }
             Err(error) => {
                 let socket = core::mem::replace(&mut self.platform, P::CLOSED);
-                platform.close(socket, Close::Graceful);
+                if !Mutant::FailedConnectLeaks.is_on() {
+                    platform.close(socket, Close::Graceful);
+                }
                 self.phase = Phase::Closed;
                 self.ready = Readiness::NONE;
                 self.flags = 0;
@@ -136,7 +139,8 @@ impl<P: Platform> SocketSlot<P> {
         match platform.receive(&mut self.platform, buffer) {
             Ok(Received { count, rest }) => {
                 // Behind a hang-up lies an end or an error that no event announces: read on to it.
-                if rest == Rest::Drained && !self.ready.has(Readiness::HANGUP) {
+                let has_hung_up = self.ready.has(Readiness::HANGUP) && !Mutant::EndBehindHangUpMissed.is_on();
+                if rest == Rest::Drained && !has_hung_up || Mutant::ReadEdgeDropped.is_on() {
                     self.ready = self.ready.without(Readiness::READ);
                 }
                 if count == 0 {
@@ -171,7 +175,7 @@ impl<P: Platform> SocketSlot<P> {
         }
         match platform.send(&mut self.platform, data) {
             Ok(count) => {
-                if count < data.len() {
+                if count < data.len() || Mutant::WriteEdgeDropped.is_on() {
                     self.ready = self.ready.without(Readiness::WRITE);
                 }
                 Ok(count)
@@ -222,7 +226,7 @@ impl<P: Platform> SocketSlot<P> {
         }
         match platform.receive_from(&mut self.platform, buffer) {
             Ok((datagram, rest)) => {
-                if rest == Rest::Drained {
+                if rest == Rest::Drained || Mutant::DatagramEdgeDropped.is_on() {
                     self.ready = self.ready.without(Readiness::READ);
                 }
                 Ok(datagram)
@@ -232,7 +236,12 @@ impl<P: Platform> SocketSlot<P> {
                 Err(Error::WouldBlock)
             }
             // What the network said of an earlier datagram: others may lie behind it.
-            Err(error) => Err(error),
+            Err(error) => {
+                if Mutant::RefusalHidesDatagrams.is_on() {
+                    self.ready = self.ready.without(Readiness::READ);
+                }
+                Err(error)
+            }
         }
     }
 
@@ -443,8 +452,10 @@ impl<P: Platform> Cx<'_, P> {
     /// Closes a socket whose handle is valid: its waiters wake and find the handle stale.
     pub(crate) fn close_socket(&mut self, handle: Handle, how: Close) {
         let index = handle.index();
-        self.dismiss(Source::readable(index));
-        self.dismiss(Source::writable(index));
+        if !Mutant::WaitersNotDismissed.is_on() {
+            self.dismiss(Source::readable(index));
+            self.dismiss(Source::writable(index));
+        }
         if handle.kind() == Kind::TcpListener {
             // Some may wait for room to accept from it.
             self.dismiss(Source::ROOM);

@@ -5,6 +5,7 @@ use core::task::Poll;
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::handle::{EventSource, Handle, Kind, TypedHandle};
+use crate::mutant::Mutant;
 use crate::platform::Platform;
 use crate::port::Raised;
 use crate::table::Vacant;
@@ -59,7 +60,8 @@ impl<P: Platform> Cx<'_, P> {
         let Some(handle) = source.handle().filter(|handle| self.sources.contains(*handle)) else {
             return Poll::Ready(Err(self.fail(Error::InvalidHandle)));
         };
-        let port = self.platform.port().filter(|_| self.poll.may_progress());
+        let may_look = !Mutant::RaiseTakenWhenWokenOnly.is_on() || self.was_woken_by(Source::raised(handle.index()));
+        let port = self.platform.port().filter(|_| self.poll.may_progress() && may_look);
         if let Some(raised) = port.and_then(|port| port.take(handle.index())) {
             self.poll.progress();
             return Poll::Ready(Ok(raised));

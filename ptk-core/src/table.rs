@@ -17,6 +17,7 @@ use core::hash::{Hash, Hasher};
 
 use crate::handle::{Handle, Kind, MAX_SLOTS};
 use crate::inspect::Unhashed;
+use crate::mutant::Mutant;
 use crate::wait::WaitList;
 
 /// The bits that a handle and the key of its slot have in common.
@@ -174,7 +175,7 @@ impl<T: Vacant> HandleTableView<T> {
         let vacant = self.vacant;
         let slot = self.slot_mut(handle)?;
         let value = core::mem::replace(&mut slot.value, T::VACANT);
-        match handle.generation().checked_add(1) {
+        match handle.generation().checked_add(if Mutant::GenerationNotRaised.is_on() { 0 } else { 1 }) {
             Some(generation) => {
                 slot.key = u64::from(vacant) << 32 | u64::from(generation);
                 self.vacant = handle.index() as u32 + 1;
@@ -238,9 +239,10 @@ impl<T: Vacant> HandleTableView<T> {
 
 impl<T> Slot<T> {
     #[inline]
-    const fn is_named(&self, handle: Handle) -> bool {
+    fn is_named(&self, handle: Handle) -> bool {
+        let name = if Mutant::StaleHandleAccepted.is_on() { KIND } else { NAME };
         // A handle's kind is never 0, so a vacant slot is never named.
-        (self.key ^ handle.raw()) & NAME == 0
+        (self.key ^ handle.raw()) & name == 0
     }
 
     fn handle(&self, index: usize) -> Option<Handle> {

@@ -18,6 +18,7 @@
 use crate::deadlines::Positions;
 use crate::handle::{Handle, Kind};
 use crate::inspect::Unhashed;
+use crate::mutant::Mutant;
 use crate::ownership::Link;
 use crate::time::Instant;
 use crate::wait::{Node, NodeId, Nodes, Source, WAIT_NODES};
@@ -172,6 +173,11 @@ impl Tasks {
         slot.flags |= QUEUED;
         slot.next_ready = 0;
         let name = index as u16 + 1;
+        if Mutant::ReadyQueueLastFirst.is_on() && self.ready.len > 0 {
+            slot.next_ready = core::mem::replace(&mut self.ready.first, name);
+            self.ready.len += 1;
+            return;
+        }
         let last = core::mem::replace(&mut self.ready.last, name);
         match (last as usize).checked_sub(1).and_then(|last| self.slots.get_mut(last)) {
             Some(last) => last.next_ready = name,

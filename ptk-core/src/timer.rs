@@ -6,6 +6,7 @@ use crate::cx::Cx;
 use crate::deadlines::{Deadline, Positions};
 use crate::error::Error;
 use crate::handle::{Handle, Kind, Timer, TypedHandle};
+use crate::mutant::Mutant;
 use crate::platform::Platform;
 use crate::table::{HandleTableView, Slot, Vacant};
 use crate::time::{Duration, Instant};
@@ -47,7 +48,13 @@ impl TimerSlot {
         }
         let missed = (now - self.at).as_nanos() / self.period.as_nanos();
         // The phase is kept: the next expiry lies a whole number of periods behind the first.
-        let next = self.at + self.period.saturating_mul(missed.saturating_add(1));
+        let mut next = self.at + self.period.saturating_mul(missed.saturating_add(1));
+        if Mutant::TimerDrifts.is_on() {
+            next = now + self.period;
+        }
+        if Mutant::TimerForgetsPeriods.is_on() {
+            return (1, Some(next));
+        }
         (missed.saturating_add(1), Some(next))
     }
 }
@@ -110,7 +117,7 @@ impl<P: Platform> Cx<'_, P> {
         let Some(handle) = self.valid_timer(timer) else { return Err(self.fail(Error::InvalidHandle)) };
         if let Some(slot) = self.timers.get_mut(handle) {
             slot.period = period;
-            slot.expired = false;
+            slot.expired &= Mutant::TimerKeepsOldExpiry.is_on();
         }
         let at = self.platform.now() + after;
         self.arm_timer(handle.index(), at);
@@ -133,7 +140,9 @@ impl<P: Platform> Cx<'_, P> {
     /// [`Error::InvalidHandle`].
     pub fn stop_timer(&mut self, timer: Timer) -> Result<(), Error> {
         let Some(handle) = self.valid_timer(timer) else { return Err(self.fail(Error::InvalidHandle)) };
-        self.timer_deadlines.remove(handle.index(), self.timers);
+        if !Mutant::TimerStopsHalf.is_on() {
+            self.timer_deadlines.remove(handle.index(), self.timers);
+        }
         if let Some(slot) = self.timers.get_mut(handle) {
             slot.expired = false;
             slot.period = Duration::ZERO;
@@ -175,7 +184,7 @@ impl<P: Platform> Cx<'_, P> {
         let now = self.platform.now();
         let Some(slot) = self.timers.slot_at(index) else { return 0 };
         let (count, next) = slot.value_mut().take(now);
-        if let Some(next) = next {
+        if let Some(next) = next.filter(|_| !Mutant::TimerNotRearmed.is_on()) {
             self.arm_timer(index, next);
         }
         count

@@ -4,6 +4,7 @@ use core::task::Poll;
 
 use crate::cx::Cx;
 use crate::error::Error;
+use crate::mutant::Mutant;
 use crate::platform::{Platform, Readiness};
 use crate::socket::Phase;
 use crate::timer::TimerSlot;
@@ -25,7 +26,9 @@ impl<P: Platform> Cx<'_, P> {
                 // Who took something and waits again does so behind the others; who found nothing keeps its place.
                 let id = NodeId::new(task, place);
                 let goes_back = node.has_fired() && self.poll.has_progressed() && !node.is_alone(id);
-                node.unfire();
+                if !Mutant::WaitStaysFired.is_on() {
+                    node.unfire();
+                }
                 self.poll.registered |= 1 << place;
                 if goes_back {
                     self.move_back(id, source);
@@ -86,7 +89,9 @@ impl<P: Platform> Cx<'_, P> {
     fn stop_for_budget(&mut self, task: usize) -> Poll<Error> {
         self.state.counters.0.budget_stops += 1;
         note!(trace, "task {} has used up its budget of this turn", task);
-        self.tasks.wake(task);
+        if !Mutant::BudgetStopForgotten.is_on() {
+            self.tasks.wake(task);
+        }
         Poll::Pending
     }
 
@@ -255,7 +260,7 @@ impl<P: Platform> Cx<'_, P> {
             return;
         }
         self.free(id, node.source());
-        if node.has_fired() {
+        if node.has_fired() && !Mutant::WakeDiesWithWaiter.is_on() {
             self.pass_on(node.source());
         }
     }
@@ -295,7 +300,9 @@ impl<P: Platform> Cx<'_, P> {
     /// A socket slot or a descriptor has become free, or accepting may be tried again.
     pub(crate) fn make_room(&mut self) {
         self.state.accept_again = None;
-        self.wake_first(Source::ROOM);
+        if !Mutant::RoomNotAnnounced.is_on() {
+            self.wake_first(Source::ROOM);
+        }
         if core::mem::take(&mut self.state.starved_handlers) {
             self.requeue_listeners();
         }

@@ -15,12 +15,13 @@ use crate::deadlines::{Deadline, Entry, is_before};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{Handle, Kind};
+use crate::mutant::Mutant;
 use crate::platform::{Platform, Readiness, Sink, Until};
 use crate::socket::{Phase, SocketSlot, note_connect};
 use crate::table::HandleTableView;
 use crate::task::Tasks;
 use crate::task_set::{Suspended, TaskSet};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wait::{Node, Nodes, Source, WaitList};
 
 impl<P: Platform> Cx<'_, P> {
@@ -89,7 +90,7 @@ impl<P: Platform> Cx<'_, P> {
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let timer = self.timer_deadlines.first().map_or(Instant::MAX, |entry| entry.deadline().at);
         let task = self.task_deadlines.first().map_or(Instant::MAX, |entry| entry.deadline().at);
-        let accept = self.state.accept_again.unwrap_or(Instant::MAX);
+        let accept = self.state.accept_again.filter(|_| !Mutant::AcceptPauseEndless.is_on()).unwrap_or(Instant::MAX);
         let first = timer.min(task).min(accept);
         (first != Instant::MAX).then_some(first)
     }
@@ -132,7 +133,12 @@ impl<P: Platform> Cx<'_, P> {
     /// Expires what is due, in the order of the deadlines. What is armed meanwhile waits for the next turn.
     fn expire_due<S: TaskSet<P>>(&mut self, set: &mut S) {
         let now = self.platform.now();
-        let limit = Deadline { at: now, order: self.state.order() };
+        let at = match () {
+            () if Mutant::DueTooEarly.is_on() => now + Duration::from_millis(1),
+            () if Mutant::DueTooLate.is_on() => Instant::from_nanos(now.as_nanos().saturating_sub(1)),
+            () => now,
+        };
+        let limit = Deadline { at, order: self.state.order() };
         while let Some(due) = self.first_due(limit) {
             match due {
                 Due::Timer(index) => self.expire_timer(set, index),
@@ -180,6 +186,9 @@ impl<P: Platform> Cx<'_, P> {
             let Some(slot) = self.sources.slot_at(index) else { continue };
             if !slot.waiters().has_handler() {
                 self.wake_first(Source::raised(index));
+                if Mutant::FirstRaiseOnly.is_on() {
+                    return;
+                }
                 continue;
             }
             let raised = self.platform.port().and_then(|port| port.take(index));
@@ -241,7 +250,9 @@ impl<P: Platform> Cx<'_, P> {
             self.state.starved_handlers = true;
             return;
         }
-        self.queue_news(handle.index());
+        if !Mutant::NewsToldOnce.is_on() {
+            self.queue_news(handle.index());
+        }
     }
 
     /// Calls the handler of `handle`, if it has not been removed meanwhile.
@@ -390,11 +401,17 @@ impl<P: Platform> Sink for Collector<'_, P> {
     #[inline]
     fn socket(&mut self, token: Handle, readiness: Readiness) {
         let Some(slot) = self.sockets.slot_mut(token) else { return };
+        let waiters = slot.waiters();
         let value = slot.value_mut();
         // Platforms may report what was there before: that is no news.
         let fresh = readiness.without(value.ready);
-        value.ready = value.ready.with(readiness);
-        if slot.waiters().has_handler() {
+        if !(Mutant::ReadinessWithoutWaiterLost.is_on()
+            && waiters == WaitList::EMPTY
+            && value.writers == WaitList::EMPTY)
+        {
+            value.ready = value.ready.with(readiness);
+        }
+        if waiters.has_handler() {
             let value = slot.value_mut();
             value.news = value.news.with(fresh);
             queue_news(self.news_links, self.news, token.index());

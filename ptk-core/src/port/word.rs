@@ -25,6 +25,7 @@ use self::split::Split as Native;
 use self::wide::Wide as Native;
 use super::Raised;
 use crate::error::Error;
+use crate::mutant::Mutant;
 
 /// A source closed in this generation has retired: the next one would have no successor to close it with.
 const LAST_CLOSED: u16 = u16::MAX - 1;
@@ -46,7 +47,8 @@ impl State {
         if !self.is_open() || self.generation != generation {
             return Err(Error::InvalidHandle);
         }
-        Ok(State { generation, count: self.count.saturating_add(1), value })
+        let before = if Mutant::RaisesCountOnce.is_on() { 0 } else { self.count };
+        Ok(State { generation, count: before.saturating_add(1), value })
     }
 }
 

@@ -7,6 +7,7 @@ use core::task::Poll;
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::handle::{TcpSocket, TypedHandle};
+use crate::mutant::Mutant;
 use crate::options::Options;
 use crate::ownership::{Link, TableName};
 use crate::platform::{Close, Platform, Readiness};
@@ -60,7 +61,7 @@ impl<P: Platform> Cx<'_, P> {
             return Poll::Ready(Err(self.fail(Error::NotSupported)));
         }
         let tag = tag(peer);
-        let socket = match self.connecting_here(tag) {
+        let socket = match self.connecting_here(tag).filter(|_| !Mutant::ConnectStartedAgain.is_on()) {
             Some(socket) => socket,
             None => match self.implicit_socket(options, tag) {
                 Ok(socket) => socket,

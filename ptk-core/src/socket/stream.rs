@@ -6,6 +6,7 @@ use crate::buffer::Buf;
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::handle::{Stream, TcpSocket, TypedHandle};
+use crate::mutant::Mutant;
 use crate::platform::{Half, Platform};
 use crate::socket::{Phase, WRITE_SHUT};
 
@@ -48,7 +49,8 @@ impl<P: Platform> Cx<'_, P> {
             let done = checked.and(if count > buffer.capacity() { Err(Error::BufferFull) } else { Ok(()) });
             return Poll::Ready(done.map_err(|error| self.fail(error)));
         }
-        while buffer.len() < count {
+        let enough = if Mutant::ShortReceiveIsWhole.is_on() { 1 } else { count };
+        while buffer.len() < enough {
             match self.recv(socket, buffer) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.fail(Error::UnexpectedEnd))),
                 Poll::Ready(Ok(_)) => {}
@@ -154,6 +156,7 @@ impl<P: Platform> Cx<'_, P> {
         loop {
             match self.send(socket, buffer) {
                 Poll::Ready(Ok(_)) if buffer.is_empty() => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(_)) if Mutant::PartialSendIsWhole.is_on() => buffer.clear(),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,

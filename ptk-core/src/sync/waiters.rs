@@ -13,6 +13,7 @@ use core::task::Poll;
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::inspect::Shared;
+use crate::mutant::Mutant;
 use crate::platform::Platform;
 use crate::wait::{NodeId, Nodes, Source};
 
@@ -138,6 +139,9 @@ impl<P: Platform> Cx<'_, P> {
             let Some(node) = self.tasks.node(id).copied() else { return };
             if !node.has_fired() && node.source() == source {
                 self.fire(id);
+                if Mutant::SignalWakesOne.is_on() {
+                    return;
+                }
             }
             id = node.next();
             if id == first {
