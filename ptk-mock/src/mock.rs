@@ -29,6 +29,8 @@ const EVENTS: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Mock {
     is_open: bool,
+    /// Whether it is one of a world's, and can crash.
+    is_node: bool,
     node: NodeId,
     /// What it shares with the other nodes of its world. `None` while the world has it, and before the first use.
     environment: Option<Box<Environment>>,
@@ -73,6 +75,7 @@ impl Mock {
         let entropy = Random::new(seed);
         Mock {
             is_open: false,
+            is_node: home.is_of_a_network(),
             node,
             environment: None,
             kernel: Kernel::new(descriptor_limit, entropy.fork(1), home),
@@ -206,12 +209,16 @@ impl Mock {
         }
     }
 
-    /// Every call begins here: it may be the one in which the node crashes.
+    /// Every call begins here: it may be the one in which the node crashes, which unwinds to the world.
     fn begin(&mut self) -> Result<(), Error> {
-        if self.crash == 0 {
+        if self.is_node {
             self.crash = self.choose(Label::Crash, 3);
+            if self.crash != 0 {
+                // Nothing of the node runs any more, not even what it would do about an error.
+                std::panic::resume_unwind(Box::new(Crashed));
+            }
         }
-        if self.is_open && self.crash == 0 { Ok(()) } else { Err(Error::NotOpen) }
+        if self.is_open { Ok(()) } else { Err(Error::NotOpen) }
     }
 
     /// As `begin`, for a call that takes one more descriptor.
@@ -242,6 +249,9 @@ impl Mock {
         if rest == Rest::Drained && self.choose(Label::UnsureRest, 2) != 0 { Rest::MaybeMore } else { rest }
     }
 }
+
+/// What unwinds from the call in which a node crashes.
+pub(crate) struct Crashed;
 
 impl Hash for Mock {
     /// Everything but what decides what happens next.

@@ -137,7 +137,7 @@ impl Network {
         if outage > 0 {
             self.cut(from, to, now + OUTAGE.saturating_mul(u64::from(outage)), environment);
             // Every other one goes both ways.
-            if outage % 2 == 0 {
+            if outage.is_multiple_of(2) {
                 self.cut(to, from, now + OUTAGE.saturating_mul(u64::from(outage)), environment);
             }
         }

@@ -441,7 +441,7 @@ impl Scenario {
     /// The course of a seed; of some, it must be the same twice.
     fn course_twice(&self, seed: u64) -> Course {
         let mut course = self.course(seed, None, false);
-        if seed % RUN_TWICE == 0 || course.violation.is_some() {
+        if seed.is_multiple_of(RUN_TWICE) || course.violation.is_some() {
             let again = self.course(seed, Some(&course.tape), false);
             if again.hash != course.hash {
                 course.violation = Some(Violation::new(

@@ -17,6 +17,7 @@ mod slot;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use ptk_core::{Counters, Duration, Error, Instant, Tables, TaskReport};
@@ -334,15 +335,6 @@ impl World {
         }
     }
 
-    /// Takes back what was lent to a node that panicked.
-    pub(crate) fn rescue(&mut self) {
-        for slot in &mut self.nodes {
-            if self.environment.is_none() {
-                self.environment = Arc::make_mut(slot).body_mut().and_then(|body| body.mock().take_back());
-            }
-        }
-    }
-
     pub(crate) fn environment(&mut self) -> &mut Environment {
         self.environment.get_or_insert_with(|| Box::new(Environment::benign()))
     }
@@ -530,7 +522,7 @@ impl World {
             return;
         };
         body.mock().lend(environment);
-        let turned = body.turn();
+        let turned = catch_unwind(AssertUnwindSafe(|| body.turn()));
         self.environment = body.mock().take_back();
         let crash = body.mock().crash();
         let polls = body.counters().polls;
@@ -539,7 +531,10 @@ impl World {
         if crash != 0 {
             return self.crashed(node, crash);
         }
-        self.rest(node, turned == Ok(true));
+        match turned {
+            Ok(turned) => self.rest(node, turned == Ok(true)),
+            Err(panic) => resume_unwind(panic),
+        }
         if self.environment().trace.keeps() {
             self.show_tasks(node);
         }

@@ -21,6 +21,11 @@ impl Home {
         Home(Some(number))
     }
 
+    /// Whether there is a network.
+    pub(crate) const fn is_of_a_network(self) -> bool {
+        self.0.is_some()
+    }
+
     /// The host's IPv4 address on the network.
     pub(crate) const fn v4(self) -> Option<Ipv4Addr> {
         match self.0 {

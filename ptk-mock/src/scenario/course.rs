@@ -60,10 +60,7 @@ impl Scenario {
         let mut run = Run { scenario: self, world, seen: vec![false; self.sometimes.len()], next_action: 0, idle: 0 };
         let violation = match quietly(|| run.all()) {
             Ok(result) => result.err(),
-            Err(panic) => {
-                run.world.rescue();
-                Some(Violation::new("nothing panics", panic))
-            }
+            Err(panic) => Some(Violation::new("nothing panics", panic)),
         };
         if let Some(violation) = &violation {
             let (now, property) = (run.world.now(), format!("{}: {}", violation.property, violation.detail));
