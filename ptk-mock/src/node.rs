@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use ptk_core::{Counters, Error, EventLoop, Instant, Tables, TaskReport, TaskSet};
+use ptk_core::{Counters, Cx, Error, EventLoop, Instant, Tables, TaskReport, TaskSet};
 
 use crate::kernel::Home;
 use crate::mock::Mock;
@@ -71,7 +71,6 @@ pub(crate) fn ipv4(node: NodeId) -> IpAddr {
 pub(crate) trait Inhabitant: Debug + Send + Sync {
     fn mock(&mut self) -> &mut Mock;
     fn mock_view(&self) -> &Mock;
-    fn open(&mut self) -> Result<(), Error>;
     /// Runs what is ready, once. `false` if nothing ever will be.
     fn turn(&mut self) -> Result<bool, Error>;
     fn next_deadline(&mut self) -> Option<Instant>;
@@ -117,10 +116,6 @@ impl<
 
     fn mock_view(&self) -> &Mock {
         self.event_loop.platform()
-    }
-
-    fn open(&mut self) -> Result<(), Error> {
-        self.event_loop.open()
     }
 
     fn turn(&mut self) -> Result<bool, Error> {
@@ -169,8 +164,8 @@ impl<
     }
 }
 
-/// What a factory makes: a node on its mock.
-pub(crate) type MakeNode = Arc<dyn Fn(&Boot, Mock) -> Box<dyn Inhabitant> + Send + Sync>;
+/// Makes a node on its mock, opens it and sets it up.
+pub(crate) type MakeNode = Arc<dyn Fn(&Boot, Mock) -> Result<Box<dyn Inhabitant>, Error> + Send + Sync>;
 
 /// A factory of nodes with these capacities.
 pub(crate) fn factory<
@@ -182,10 +177,14 @@ pub(crate) fn factory<
     const LOOKUPS: usize,
 >(
     make: impl Fn(&Boot) -> S + Send + Sync + 'static,
+    set_up: impl Fn(&mut Cx<'_, Mock>, &mut S) -> Result<(), Error> + Send + Sync + 'static,
 ) -> MakeNode {
     Arc::new(move |boot, mock| {
         let id = (boot.node.0 % 255) as u8 + 1;
         let event_loop = EventLoop::<Mock, TASKS, SOCKETS, TIMERS, EVENTS, LOOKUPS>::new(id, mock);
-        Box::new(Host { event_loop, set: make(boot) })
+        let mut host = Box::new(Host { event_loop, set: make(boot) });
+        host.event_loop.open()?;
+        set_up(&mut host.event_loop.cx(), &mut host.set)?;
+        Ok(host)
     })
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ptk_core::{Duration, Instant};
+use ptk_core::{Cx, Duration, Error, Instant};
 
 pub(crate) use self::course::{Course, Violation};
 use self::run::Request;
@@ -19,6 +19,7 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::faults::Faults;
 use crate::link::Link;
+use crate::mock::Mock;
 use crate::network::Network;
 use crate::node::{Application, Boot, MakeNode, factory};
 use crate::node_id::NodeId;
@@ -176,12 +177,31 @@ impl Scenario {
         const EVENTS: usize,
         const LOOKUPS: usize,
     >(
-        mut self,
+        self,
         name: &str,
         make: impl Fn(&Boot) -> S + Send + Sync + 'static,
     ) -> Scenario {
+        self.node_with::<S, TASKS, SOCKETS, TIMERS, EVENTS, LOOKUPS>(name, make, |_, _| Ok(()))
+    }
+
+    /// As [`node_sized`](Self::node_sized), and `set_up` opens what the tasks share, before the first of them runs.
+    /// Nothing goes wrong meanwhile; what it opens belongs to no task.
+    #[must_use]
+    pub fn node_with<
+        S: Application,
+        const TASKS: usize,
+        const SOCKETS: usize,
+        const TIMERS: usize,
+        const EVENTS: usize,
+        const LOOKUPS: usize,
+    >(
+        mut self,
+        name: &str,
+        make: impl Fn(&Boot) -> S + Send + Sync + 'static,
+        set_up: impl Fn(&mut Cx<'_, Mock>, &mut S) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Scenario {
         self.names.push(name.to_owned());
-        self.factories.push(factory::<S, TASKS, SOCKETS, TIMERS, EVENTS, LOOKUPS>(make));
+        self.factories.push(factory::<S, TASKS, SOCKETS, TIMERS, EVENTS, LOOKUPS>(make, set_up));
         self
     }
 

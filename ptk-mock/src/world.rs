@@ -371,9 +371,15 @@ impl World {
         for (number, name) in self.plan.names.iter().enumerate() {
             mock.join_hosts(name, NodeId(number as u16));
         }
-        let mut body = make(&boot, mock);
-        // It was not open, and opening cannot fail otherwise.
-        let _ = body.open();
+        // Nothing goes wrong while a node is set up.
+        let mut environment = Environment::benign();
+        environment.clock.pass_to(self.now());
+        mock.lend(Box::new(environment));
+        let mut body = match make(&boot, mock) {
+            Ok(body) => body,
+            Err(error) => panic!("{} cannot be set up: {error}", self.plan.names[node.index()]),
+        };
+        body.mock().take_back();
         if let Some(slot) = self.slot_mut(node) {
             slot.start(body);
         }
