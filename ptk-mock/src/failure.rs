@@ -12,6 +12,9 @@ use crate::scenario::{Course, Scenario, request};
 use crate::tape::Tape;
 use crate::trace::{Recording, TraceHash};
 
+/// More choices than this stand in the command only.
+const SHOWN: usize = 20;
+
 /// A run in which something did not hold, shrunk, and the run itself to be looked at.
 ///
 /// Its text says what did not hold, and ends with the command that runs it again.
@@ -113,7 +116,11 @@ impl fmt::Display for Failure {
         writeln!(f, "{}: {}", self.scenario, self.property)?;
         writeln!(f, "          {}", self.detail)?;
         writeln!(f, "seed:     {}, at {}", self.seed, self.at)?;
-        writeln!(f, "choices:  {} of {}: {}", self.tape.0.len(), self.unshrunk, self.tape)?;
+        write!(f, "choices:  {} of {}", self.tape.0.len(), self.unshrunk)?;
+        if (1..=SHOWN).contains(&self.tape.0.len()) {
+            write!(f, ": {}", self.tape)?;
+        }
+        writeln!(f)?;
         writeln!(f, "trace:    {}", self.hash)?;
         write!(f, "again:    {}", self.command)
     }

@@ -9,7 +9,7 @@ use crate::scenario::{Course, Scenario, Violation};
 use crate::tape::{Choice, Tape};
 
 /// How many runs it may take.
-const MOST_RUNS: usize = 2_000;
+const MOST_RUNS: usize = 5_000;
 
 /// The failure of `course`, as short as it gets.
 pub(crate) fn shrink(scenario: &Scenario, seed: u64, course: Course) -> Failure {
