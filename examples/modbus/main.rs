@@ -11,9 +11,12 @@ mod arguments;
 mod client;
 mod demo;
 mod memory;
+#[path = "../shared/modbus_world.rs"]
+mod modbus_world;
 mod server;
 #[path = "../shared/signals.rs"]
 mod signals;
+mod simulated;
 mod tank;
 mod traffic;
 
@@ -23,13 +26,17 @@ use arguments::Arguments;
 use ptk_core::Duration;
 
 const USAGE: &str = "\
-Usage: modbus [--seconds N]
+Usage: modbus [demo] [--seconds N] [--backend linux | --backend mock [--seed N]]
        modbus server [--listen ADDRESS:PORT] [--idle SECONDS]
        modbus client HOST:PORT [--unit N] [--timeout MILLISECONDS] [--polls N | --once] [--patience SECONDS]
 
-Without a command: a demonstration. A server and its clients exercise each other in one process over loopback
+demo, or no command: a demonstration. A server and its clients exercise each other in one process over loopback
 connections while a simulated tank is shown, then come the totals.
   --seconds N             how long, 1 to 3600 (default 5)
+  --backend mock          the same server and clients in a simulated world: on hosts of their own, in virtual time, and
+                          whatever goes wrong follows from the seed. The last line is `trace HASH`, always the same for
+                          a seed.
+  --seed N                the seed, 0 to 4294967295 (default 1)
 
 server: serves up to 64 connections until SIGINT or SIGTERM. SIGUSR1 lists its tasks.
   --listen ADDRESS:PORT   where to listen; port 0 takes a free one (default 127.0.0.1:1502)
@@ -43,7 +50,7 @@ every two seconds. HOST is an IPv4 address, an IPv6 address in brackets, or `loc
   --once                  as --polls 1
   --patience SECONDS      gives up if no server has answered so long after the start, 0 to 86400 (default 5)
 
-The last line of output is always `requests=N errors=N allocations=N`; allocations are those since the loop began.
+Otherwise the last line of output is `requests=N errors=N allocations=N`; allocations are those since the loop began.
 Exit status: 0 if all went well, 1 if not, 2 if the arguments are wrong.
 ";
 
@@ -55,21 +62,41 @@ fn main() {
     match arguments.next().as_deref() {
         Some("server") => server_command(arguments),
         Some("client") => client_command(arguments),
+        Some("demo") => {
+            let first = arguments.next();
+            demo_command(first.as_deref(), arguments);
+        }
         first => demo_command(first, arguments),
     }
 }
 
 fn demo_command(first: Option<&str>, mut arguments: Arguments) {
     let mut seconds = 5;
+    let (mut is_simulated, mut seed) = (false, None);
     let mut next = first.map(str::to_owned);
     while let Some(argument) = next {
         match argument.as_str() {
             "--seconds" => seconds = arguments.number("--seconds", 1..=3600),
+            "--backend" => is_simulated = is_mock(&mut arguments),
+            "--seed" => seed = Some(arguments.number("--seed", 0..=u32::MAX)),
             other => arguments.unexpected(other),
         }
         next = arguments.next();
     }
-    demo::run(Duration::from_secs(u64::from(seconds)));
+    let duration = Duration::from_secs(u64::from(seconds));
+    match (is_simulated, seed) {
+        (true, seed) => simulated::run(duration, u64::from(seed.unwrap_or(1))),
+        (false, None) => demo::run(duration),
+        (false, Some(_)) => arguments.fail("--seed goes with --backend mock"),
+    }
+}
+
+fn is_mock(arguments: &mut Arguments) -> bool {
+    match arguments.value("--backend").as_str() {
+        "mock" => true,
+        "linux" => false,
+        other => arguments.fail(format_args!("--backend `{other}`: there are linux and mock")),
+    }
 }
 
 fn server_command(mut arguments: Arguments) {

@@ -20,12 +20,16 @@ fn help_is_printed() {
 
 #[test]
 fn wrong_arguments_are_one_line_of_complaint() {
-    let wrong: [(&str, &[&str]); 67] = [
+    let wrong: [(&str, &[&str]); 71] = [
         ("modbus", &["--bogus"]),
         ("modbus", &["bogus"]),
         ("modbus", &["--seconds"]),
         ("modbus", &["--seconds", "0"]),
         ("modbus", &["--seconds", "5", "extra"]),
+        ("modbus", &["demo", "extra"]),
+        ("modbus", &["demo", "--backend", "bsd"]),
+        ("modbus", &["demo", "--seed", "1"]),
+        ("modbus", &["demo", "--backend", "mock", "--seed", "-1"]),
         ("modbus", &["server", "--listen"]),
         ("modbus", &["server", "--listen", "127.0.0.1"]),
         ("modbus", &["server", "--listen", "127.0.0.1:65536"]),

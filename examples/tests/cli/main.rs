@@ -14,5 +14,6 @@ mod modbus;
 mod name_server;
 mod process;
 mod server;
+mod simulated;
 mod sntp;
 mod udp_server;
