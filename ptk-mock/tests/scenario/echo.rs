@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use ptk_core::prelude::*;
 use ptk_mock::{Boot, Scenario, World};
 
-const ROUNDS: u32 = 10;
+const ROUNDS: u32 = 5;
 const LENGTH: usize = 3_000;
 
 #[derive(Clone, Hash, Debug)]
@@ -130,4 +130,8 @@ pub(crate) fn echo(name: &str) -> Scenario {
         .eventually("all rounds are done", Duration::from_secs(60), move |world| {
             app(world).is_some_and(|(done, _)| done == ROUNDS)
         })
+}
+
+pub(crate) fn client_state(world: &World) -> Option<(u32, u32)> {
+    world.app::<[Client; 1]>("client").map(|app| (app[0].done, app[0].wrong))
 }

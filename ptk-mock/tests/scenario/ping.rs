@@ -15,6 +15,8 @@ pub(crate) struct Pinger {
     wanted: u32,
     pub(crate) answered: u32,
     pub(crate) lost: u32,
+    /// Answers to earlier pings.
+    stale: u32,
 }
 
 impl Pinger {
@@ -27,6 +29,7 @@ impl Pinger {
             if self.buffer.readable() == self.answered.to_be_bytes() {
                 return Ok(());
             }
+            self.stale += 1;
         }
     }
 }
@@ -100,11 +103,26 @@ pub(crate) fn pings_lost(world: &World) -> u32 {
     world.app::<[Pinger; 1]>("pinger").map_or(0, |app| app[0].lost)
 }
 
+pub(crate) fn stale(world: &World) -> u32 {
+    world.app::<[Pinger; 1]>("pinger").map_or(0, |app| app[0].stale)
+}
+
+/// Pings until all are answered that are wanted.
 pub(crate) fn ping(name: &str, wanted: u32) -> Scenario {
+    pings(name, wanted)
+        .eventually("all pings are answered", Duration::from_secs(10), move |world| answered(world) == wanted)
+}
+
+/// Pings without end, and without a goal.
+pub(crate) fn endless(name: &str) -> Scenario {
+    pings(name, u32::MAX)
+}
+
+fn pings(name: &str, wanted: u32) -> Scenario {
     let pinger = move |boot: &Boot| {
         let (pt, child, server, socket, buffer) =
             (PtTimed::new(), PtTimed::new(), boot.address("ponger", 9), UdpSocket::NONE, Buffer::new());
-        [Pinger { pt, child, server, socket, buffer, wanted, answered: 0, lost: 0 }]
+        [Pinger { pt, child, server, socket, buffer, wanted, answered: 0, lost: 0, stale: 0 }]
     };
     let ponger = |_: &Boot| {
         [Ponger {
@@ -115,9 +133,9 @@ pub(crate) fn ping(name: &str, wanted: u32) -> Scenario {
             buffer: Buffer::new(),
         }]
     };
-    Scenario::new(name).node("ponger", ponger).node("pinger", pinger).eventually(
-        "all pings are answered",
-        Duration::from_secs(10),
-        move |world| world.app::<[Pinger; 1]>("pinger").is_some_and(|app| app[0].answered == wanted),
-    )
+    Scenario::new(name).node("ponger", ponger).node("pinger", pinger)
+}
+
+pub(crate) fn answered(world: &World) -> u32 {
+    world.app::<[Pinger; 1]>("pinger").map_or(0, |app| app[0].answered)
 }
