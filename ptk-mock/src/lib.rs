@@ -69,6 +69,7 @@ mod clock;
 mod environment;
 mod failure;
 mod faults;
+pub mod guide;
 mod kernel;
 mod label;
 mod link;
