@@ -1,6 +1,11 @@
 //! What happened in a world, in order.
 
+mod flights;
 mod log;
+mod page;
+mod pcapng;
+#[cfg(test)]
+mod sample;
 
 use ptk_core::Instant;
 
@@ -188,25 +193,5 @@ impl std::str::FromStr for TraceHash {
 
     fn from_str(text: &str) -> Result<TraceHash, Self::Err> {
         u128::from_str_radix(text, 16).map(TraceHash)
-    }
-}
-
-impl Recording {
-    /// The run as a page, to be looked at in a browser.
-    ///
-    /// # Errors
-    ///
-    /// What `out` says.
-    pub fn write_page(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
-        writeln!(out, "{self:?}")
-    }
-
-    /// The packets as a capture, to be opened in Wireshark.
-    ///
-    /// # Errors
-    ///
-    /// What `out` says.
-    pub fn write_pcapng(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
-        writeln!(out, "{self:?}")
     }
 }
