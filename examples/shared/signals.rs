@@ -1,6 +1,7 @@
 //! Signals as events: the handlers raise event sources, and a protothread waits for them.
 //!
 //! SIGINT and SIGTERM stop the loop. SIGUSR1 asks for a listing of the tasks.
+#![allow(dead_code, reason = "no program needs all of it")]
 
 use std::io::Write;
 use std::mem;
@@ -33,7 +34,7 @@ impl Signals {
     }
 
     /// Installs the handlers.
-    pub(crate) fn install(&mut self, cx: &mut Cx<'_, Linux<'_>>) -> Result<(), Error> {
+    pub(crate) fn install<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Result<(), Error> {
         self.stop = cx.event_source()?;
         self.list = cx.event_source()?;
         for (signal, source) in [(SIGINT, self.stop), (SIGTERM, self.stop), (SIGUSR1, self.list)] {
@@ -60,13 +61,14 @@ pub(crate) fn open<const T: usize, const N: usize, const M: usize, const E: usiz
 ///
 /// As [`EventLoop::run`], and why a task has failed: the programs' tasks handle what peers do, so what is left is that
 /// the system does not let them work.
-pub(crate) fn run<S, const T: usize, const N: usize, const M: usize, const E: usize, const L: usize>(
-    event_loop: &mut EventLoop<Linux<'static>, T, N, M, E, L>,
+pub(crate) fn run<P, S, const T: usize, const N: usize, const M: usize, const E: usize, const L: usize>(
+    event_loop: &mut EventLoop<P, T, N, M, E, L>,
     set: &mut S,
     signals: fn(&mut S) -> &mut Signals,
 ) -> Result<(), Error>
 where
-    S: TaskSet<Linux<'static>>,
+    P: Platform,
+    S: TaskSet<P>,
 {
     let mut has_paused = false;
     event_loop.run_until(set, |event_loop, set| {

@@ -11,7 +11,7 @@ fn help_is_printed() {
         assert_eq!((ended.code, ended.stderr.len()), (Some(0), 0), "{arguments:?}");
         assert!(ended.stdout[0].starts_with("Usage: modbus"), "{:?}", ended.stdout);
     }
-    for program in ["chat", "discover", "echo", "events", "http_get", "sntp"] {
+    for program in ["arq", "chat", "discover", "echo", "events", "http_get", "sntp"] {
         let ended = run(program, &["--help"]);
         assert_eq!(ended.code, Some(0));
         assert!(ended.stdout[0].starts_with("Usage: "));
@@ -20,7 +20,7 @@ fn help_is_printed() {
 
 #[test]
 fn wrong_arguments_are_one_line_of_complaint() {
-    let wrong: [(&str, &[&str]); 71] = [
+    let wrong: [(&str, &[&str]); 80] = [
         ("modbus", &["--bogus"]),
         ("modbus", &["bogus"]),
         ("modbus", &["--seconds"]),
@@ -43,6 +43,15 @@ fn wrong_arguments_are_one_line_of_complaint() {
         ("modbus", &["client", "127.0.0.1:502", "127.0.0.1:503"]),
         ("modbus", &["client", "127.0.0.1:502", "--polls", "0"]),
         ("modbus", &["client", "127.0.0.1:502", "--unit", "256"]),
+        ("arq", &[]),
+        ("arq", &["extra"]),
+        ("arq", &["send"]),
+        ("arq", &["send", "127.0.0.1:0"]),
+        ("arq", &["send", "127.0.0.1:7", "--size", "129"]),
+        ("arq", &["send", "127.0.0.1:7", "--size", "3"]),
+        ("arq", &["receive", "--loss", "91"]),
+        ("arq", &["prove", "--seeds", "0"]),
+        ("arq", &["break", "--variant", "correct"]),
         ("echo", &["--connections", "0"]),
         ("echo", &["--connections", "10001"]),
         ("echo", &["--listen", ""]),

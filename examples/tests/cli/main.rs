@@ -3,6 +3,7 @@
 //! `cargo test -p ptk-examples` builds the programs first; with `--test cli` alone, `cargo build --examples` has to.
 
 mod arguments;
+mod arq;
 mod chat;
 mod client;
 mod discover;

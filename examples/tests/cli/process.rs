@@ -38,7 +38,12 @@ fn program(name: &str) -> PathBuf {
 }
 
 fn spawn(name: &str, arguments: &[&str], input: Stdio) -> Child {
+    spawn_with(name, arguments, &[], input)
+}
+
+fn spawn_with(name: &str, arguments: &[&str], variables: &[(&str, &str)], input: Stdio) -> Child {
     let mut command = Command::new(program(name));
+    command.envs(variables.iter().copied());
     command.args(arguments).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the program starts")
 }
@@ -69,6 +74,11 @@ impl Process {
         process
     }
 
+    /// As [`start`](Self::start), with variables of the environment.
+    pub(crate) fn start_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
+        Process::watch(spawn_with(name, arguments, variables, Stdio::null()))
+    }
+
     /// As [`start`](Self::start), with a pipe as the standard input.
     pub(crate) fn start_with_input(name: &str, arguments: &[&str]) -> (Process, ChildStdin) {
         let mut process = Process::start_reading(name, arguments, Stdio::piped());
@@ -78,7 +88,10 @@ impl Process {
 
     /// As [`start`](Self::start), with `input` as the standard input.
     pub(crate) fn start_reading(name: &str, arguments: &[&str], input: impl Into<Stdio>) -> Process {
-        let mut child = spawn(name, arguments, input.into());
+        Process::watch(spawn(name, arguments, input.into()))
+    }
+
+    fn watch(mut child: Child) -> Process {
         let stdout = lines(child.stdout.take().expect("piped"));
         let stderr = lines(child.stderr.take().expect("piped"));
         Process { child, stdout, stderr }
