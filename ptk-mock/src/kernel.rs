@@ -142,6 +142,7 @@ impl Kernel {
                 Source::Stream(StreamId(id)) => self.streams.get_mut(id).and_then(|stream| {
                     let Owner::Core(token) = stream.owner else { return None };
                     let level = stream.readiness();
+                    stream.has_alarm = false;
                     Some((token, stream.signal.report(level)))
                 }),
                 Source::Endpoint(EndpointId(id)) => self.endpoints.get_mut(id).map(|endpoint| {

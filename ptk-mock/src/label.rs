@@ -11,7 +11,7 @@ pub enum Label {
     ShortSend,
     /// A receive that drained a socket does not know that it did.
     UnsureRest,
-    /// A wait ends early, without an event (a signal).
+    /// A wait ends early, without an event (a signal): at once, or so many steps of 50 microseconds later.
     Interrupted,
     /// The system has no descriptor left.
     NoDescriptors,

@@ -17,9 +17,14 @@ use crate::names::Names;
 use crate::node_id::NodeId;
 use crate::random::Random;
 use crate::socket::{Name, Socket};
+use crate::tape::Tape;
 
 /// How many sockets one `wait` reports at most.
 const BATCH: usize = 64;
+
+/// After how many steps a wait is interrupted at most, and how long one is.
+const INTERRUPTIONS: u32 = 20;
+const INTERRUPTION: Duration = Duration::from_micros(50);
 
 /// How many event sources the port has.
 const EVENTS: usize = 64;
@@ -106,6 +111,22 @@ impl Mock {
         self.environment().chooser = Chooser::new(Decider::Seeded(seed), faults.for_seed(seed), 1);
     }
 
+    /// The answers so far that were not benign, since faults were [set](Self::set_faults): what went wrong.
+    pub fn tape(&self) -> Tape {
+        self.environment.as_ref().map(|environment| environment.chooser.tape()).unwrap_or_default()
+    }
+
+    /// Sends one byte of urgent data, as Linux does with `MSG_OOB`: what a peer may do that is no loop of this crate's.
+    /// The receiver finds it out of line: a receive ends before it, and the next one goes on behind it.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Platform::send); [`Error::NotSupported`] between hosts.
+    pub fn send_urgent(&mut self, socket: &mut Socket, byte: u8) -> Result<(), Error> {
+        self.begin()?;
+        self.kernel.send_urgent(self.kernel.stream_id(socket)?, byte)
+    }
+
     /// Lets time pass while the loop does not run, as if a call took that long. The kernel goes on meanwhile.
     pub fn advance(&mut self, duration: Duration) {
         let target = self.environment().now() + duration;
@@ -185,6 +206,24 @@ impl Mock {
         }
         self.report_for_nothing(sink);
         raised || count > 0
+    }
+
+    /// A wait is interrupted: nothing is reported but that it was long enough.
+    fn interrupt<S: Sink>(&mut self, until: Until, steps: u32, sink: &mut S) -> Result<(), Error> {
+        let now = self.environment().now();
+        let end = match until {
+            Until::Now => return Ok(()),
+            Until::Deadline(deadline) => deadline,
+            Until::Event => Instant::MAX,
+        };
+        let is_quiet = self.kernel.events() == 0;
+        if is_quiet {
+            self.pass_to(end.min(now + INTERRUPTION.saturating_mul(u64::from(steps))));
+        }
+        if end <= self.environment().now() {
+            sink.alarm();
+        }
+        Ok(())
     }
 
     fn next_event(&mut self) -> Option<(Handle, Readiness)> {
@@ -302,8 +341,8 @@ impl Platform for Mock {
     /// [`Error::Deadlock`] if nothing could ever happen. A deadline at [`Instant::MAX`] is none.
     fn wait<S: Sink>(&mut self, until: Until, sink: &mut S) -> Result<(), Error> {
         self.begin()?;
-        if self.choose(Label::Interrupted, 2) != 0 {
-            return Ok(());
+        if let Some(steps) = self.choose(Label::Interrupted, INTERRUPTIONS).checked_sub(1) {
+            return self.interrupt(until, steps, sink);
         }
         let deadline = match until {
             Until::Now => {

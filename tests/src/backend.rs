@@ -100,14 +100,19 @@ pub trait Backend: Sized {
         false
     }
 
-    /// Connects to `address` from outside of the loop, to send urgent data.
-    fn urgent_peer(address: SocketAddr) -> Box<dyn UrgentPeer> {
+    /// Connects to `address` from outside of the loop, to send urgent data. The platform is for backends without an
+    /// outside.
+    fn urgent_peer(platform: &mut Self::Platform, address: SocketAddr) -> Box<dyn UrgentPeer<Self::Platform>> {
+        let _ = platform;
         unsupported(&format!("urgent data to {address}"))
     }
 
-    /// Interrupts this thread again and again while `body` runs; how often it did.
-    fn storm(body: impl FnOnce()) -> usize {
-        let _ = body;
+    /// Interrupts the loop's waits again and again while `body` runs; how often it did.
+    fn storm<const SOCKETS: usize>(
+        stage: &mut Stage<Self, SOCKETS>,
+        body: impl FnOnce(&mut Stage<Self, SOCKETS>),
+    ) -> usize {
+        let _ = (stage, body);
         unsupported("signals")
     }
 
@@ -128,11 +133,11 @@ pub trait Raise: Sync {
 }
 
 /// The other end of a connection, outside of the loop.
-pub trait UrgentPeer {
+pub trait UrgentPeer<P> {
     /// Sends ordinary data.
-    fn send(&mut self, data: &[u8]);
+    fn send(&mut self, platform: &mut P, data: &[u8]);
     /// Sends one byte of urgent data.
-    fn send_urgent(&mut self, byte: u8);
+    fn send_urgent(&mut self, platform: &mut P, byte: u8);
 }
 
 /// Ends a behaviour that the backend lacks the means for. Expected of those in [`Backend::EXCEPTIONS`] only.

@@ -144,40 +144,15 @@ impl Backend for LinuxBackend {
         true
     }
 
-    fn urgent_peer(address: SocketAddr) -> Box<dyn UrgentPeer> {
+    fn urgent_peer(_: &mut Linux<'static>, address: SocketAddr) -> Box<dyn UrgentPeer<Linux<'static>>> {
         Box::new(TcpStream::connect(address).expect("somebody listens"))
     }
 
-    fn storm(body: impl FnOnce()) -> usize {
-        static HITS: AtomicUsize = AtomicUsize::new(0);
-        extern "C" fn hit(_: libc::c_int) {
-            HITS.fetch_add(1, Ordering::Relaxed);
-        }
-        /// Ends the storm, also when the body panics.
-        struct Calm<'a>(&'a AtomicBool);
-        impl Drop for Calm<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
-        }
-
-        on_signal(libc::SIGUSR2, hit);
-        let before = HITS.load(Ordering::Relaxed);
-        let calm = AtomicBool::new(false);
-        // SAFETY: no precondition.
-        let target = unsafe { libc::pthread_self() } as usize;
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !calm.load(Ordering::Relaxed) {
-                    // SAFETY: the scope's thread outlives this one.
-                    unsafe { libc::pthread_kill(target as libc::pthread_t, libc::SIGUSR2) };
-                    std::thread::sleep(std::time::Duration::from_micros(50));
-                }
-            });
-            let _calm = Calm(&calm);
-            body();
-        });
-        HITS.load(Ordering::Relaxed) - before
+    fn storm<const SOCKETS: usize>(
+        stage: &mut Stage<Self, SOCKETS>,
+        body: impl FnOnce(&mut Stage<Self, SOCKETS>),
+    ) -> usize {
+        signals_during(|| body(stage))
     }
 
     fn broken_pipes() -> usize {
@@ -190,6 +165,39 @@ impl Backend for LinuxBackend {
         ONCE.call_once(|| on_signal(libc::SIGPIPE, broken));
         BROKEN.load(Ordering::Relaxed)
     }
+}
+
+/// Sends this thread signals without a pause while `body` runs; how many came.
+pub fn signals_during(body: impl FnOnce()) -> usize {
+    static HITS: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn hit(_: libc::c_int) {
+        HITS.fetch_add(1, Ordering::Relaxed);
+    }
+    /// Ends the storm, also when the body panics.
+    struct Calm<'a>(&'a AtomicBool);
+    impl Drop for Calm<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    on_signal(libc::SIGUSR2, hit);
+    let before = HITS.load(Ordering::Relaxed);
+    let calm = AtomicBool::new(false);
+    // SAFETY: no precondition.
+    let target = unsafe { libc::pthread_self() } as usize;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !calm.load(Ordering::Relaxed) {
+                // SAFETY: the scope's thread outlives this one.
+                unsafe { libc::pthread_kill(target as libc::pthread_t, libc::SIGUSR2) };
+                std::thread::sleep(std::time::Duration::from_micros(50));
+            }
+        });
+        let _calm = Calm(&calm);
+        body();
+    });
+    HITS.load(Ordering::Relaxed) - before
 }
 
 fn this_program() -> PathBuf {
@@ -221,12 +229,12 @@ fn on_signal(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
     assert_eq!(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }, 0);
 }
 
-impl UrgentPeer for TcpStream {
-    fn send(&mut self, data: &[u8]) {
+impl<P> UrgentPeer<P> for TcpStream {
+    fn send(&mut self, _: &mut P, data: &[u8]) {
         self.write_all(data).expect("the connection is up");
     }
 
-    fn send_urgent(&mut self, byte: u8) {
+    fn send_urgent(&mut self, _: &mut P, byte: u8) {
         let fd = self.as_raw_fd();
         // SAFETY: one byte that lives through the call, and a descriptor that is open.
         let sent = unsafe { libc::send(fd, (&raw const byte).cast(), 1, libc::MSG_OOB | libc::MSG_NOSIGNAL) };

@@ -1,11 +1,11 @@
 //! The simulator as a backend: time is virtual, and nothing happens outside of the loop's thread.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use ptk_core::{Cx, Duration, Error, EventLoop, EventPortView, EventSource, Platform};
-use ptk_mock::Mock;
+use ptk_core::{Cx, Duration, Error, EventLoop, EventPortView, EventSource, Handle, Options, Platform};
+use ptk_mock::{Faults, Label, Mock, Socket};
 
-use crate::backend::{Backend, Exception, Network, Raise};
+use crate::backend::{Backend, Exception, Network, Raise, UrgentPeer};
 use crate::stage::{Loop, Stage};
 
 /// A world of the simulator.
@@ -23,10 +23,7 @@ impl Backend for MockBackend {
 
     const NAME: &'static str = "mock";
 
-    const EXCEPTIONS: &'static [Exception] = &[
-        Exception { number: 23, reason: "the simulated network knows no urgent data" },
-        Exception { number: 59, reason: "the simulated world has no signals: its wait is never interrupted" },
-    ];
+    const EXCEPTIONS: &'static [Exception] = &[];
 
     fn new() -> Self {
         MockBackend
@@ -63,5 +60,52 @@ impl Backend for MockBackend {
 
     fn stall(cx: &mut Cx<'_, Mock>, time: Duration) {
         cx.platform().advance(time);
+    }
+
+    fn urgent_peer(mock: &mut Mock, address: SocketAddr) -> Box<dyn UrgentPeer<Mock>> {
+        Box::new(Outsider::connect(mock, address))
+    }
+
+    fn storm<const SOCKETS: usize>(
+        stage: &mut Stage<Self, SOCKETS>,
+        body: impl FnOnce(&mut Stage<Self, SOCKETS>),
+    ) -> usize {
+        start_storm(stage.event_loop.platform_mut());
+        body(stage);
+        end_storm(stage.event_loop.platform_mut())
+    }
+}
+
+/// From now on every wait of the mock is interrupted, each after a small part of its time.
+pub fn start_storm(mock: &mut Mock) {
+    mock.set_faults(1, Faults::NONE.rate(Label::Interrupted, 1_000_000));
+}
+
+/// No wait is interrupted any more; how many were.
+pub fn end_storm(mock: &mut Mock) -> usize {
+    let interruptions = mock.tape().0.iter().filter(|choice| choice.label == Label::Interrupted).count();
+    mock.set_faults(1, Faults::NONE);
+    interruptions
+}
+
+/// A socket of the mock that no loop knows.
+#[derive(Debug)]
+pub struct Outsider(Socket);
+
+impl Outsider {
+    /// Connects to a listener that has room.
+    pub fn connect(mock: &mut Mock, address: SocketAddr) -> Outsider {
+        let token = Handle::from_raw(1 << 60 | 0xff << 52 | 1).expect("a kind of handle");
+        Outsider(mock.open_stream(address, &Options::DEFAULT, token).expect("a descriptor is left"))
+    }
+}
+
+impl UrgentPeer<Mock> for Outsider {
+    fn send(&mut self, mock: &mut Mock, data: &[u8]) {
+        assert_eq!(mock.send(&mut self.0, data), Ok(data.len()));
+    }
+
+    fn send_urgent(&mut self, mock: &mut Mock, byte: u8) {
+        assert_eq!(mock.send_urgent(&mut self.0, byte), Ok(()));
     }
 }

@@ -419,16 +419,17 @@ pub(crate) fn urgent_data_do_not_make_the_loop_spin<B: Backend>() {
     let mut stage = Stage::<B>::new();
     let (listener, address) = stage.listen();
     for by_handler in [false, true] {
-        let mut peer = B::urgent_peer(address);
+        let mut peer = B::urgent_peer(stage.cx().platform(), address);
         let mut take = Take::from(listener);
         stage.play(&mut [&mut take]);
         let socket = take.socket;
         // Alone; in the middle of data; and again and again.
-        peer.send_urgent(URGENT);
+        let mut cx = stage.cx();
+        peer.send_urgent(cx.platform(), URGENT);
         for _ in 0..ROUNDS {
-            peer.send(b"before ");
-            peer.send_urgent(URGENT);
-            peer.send(b"after ");
+            peer.send(cx.platform(), b"before ");
+            peer.send_urgent(cx.platform(), URGENT);
+            peer.send(cx.platform(), b"after ");
         }
         let expected = b"before after ".repeat(ROUNDS);
         let before = stage.turns();
@@ -444,7 +445,7 @@ pub(crate) fn urgent_data_do_not_make_the_loop_spin<B: Backend>() {
         let turns = stage.turns() - before;
         assert!(turns < 100, "{turns} turns for thirty pieces");
         // One that comes now, and that nobody takes.
-        peer.send_urgent(URGENT);
+        peer.send_urgent(stage.cx().platform(), URGENT);
         if by_handler {
             stage.cx().remove_handler(socket).expect("it has one");
         }
@@ -453,10 +454,11 @@ pub(crate) fn urgent_data_do_not_make_the_loop_spin<B: Backend>() {
         // One that comes while somebody waits, which is not what it waits for; and behind it something that is.
         let mut words = Words::new(socket, 2);
         let mut pause = Pause::of(SILENCE);
-        peer.send(b"y");
-        peer.send_urgent(URGENT);
+        peer.send(stage.cx().platform(), b"y");
+        peer.send_urgent(stage.cx().platform(), URGENT);
         let before = stage.turns();
-        let mut later = Later { pt: Pt::new(), pause: &mut pause, then: || peer.send(b"z") };
+        let mut later =
+            Later { pt: Pt::new(), pause: &mut pause, then: |platform: &mut B::Platform| peer.send(platform, b"z") };
         stage.play(&mut [&mut words, &mut later]);
         let turns = stage.turns() - before;
         assert!(turns < 20, "{turns} turns for two bytes");
@@ -495,12 +497,12 @@ struct Later<'a, F> {
     then: F,
 }
 
-impl<P: Platform, F: FnMut()> Protothread<P> for Later<'_, F> {
+impl<P: Platform, F: FnMut(&mut P)> Protothread<P> for Later<'_, F> {
     type Output = ();
 
     #[protothread]
     fn run(&mut self, cx: &mut Cx<'_, P>, shared: &mut ()) {
         wait!(self.pause.run(cx, shared));
-        (self.then)();
+        (self.then)(cx.platform());
     }
 }

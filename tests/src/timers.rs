@@ -776,7 +776,7 @@ pub(crate) fn a_storm_of_signals_does_not_stretch_timeouts<B: Backend>() {
         never: Timer::NONE,
         longest: Duration::ZERO,
     };
-    let signals = B::storm(|| stage.play(&mut [&mut sheltered]));
+    let signals = B::storm(&mut stage, |stage| stage.play(&mut [&mut sheltered]));
     assert!(signals > 100, "{signals} signals are no storm");
     assert_eq!(sheltered.rounds, 0);
     // Each signal would start the time anew, and while they come it would never be over.

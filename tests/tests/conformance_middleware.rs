@@ -1,11 +1,11 @@
 //! Middleware around a backend against every behaviour: nothing changes.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 
 use ptk_core::middleware::{Call, Counted, Traced};
 use ptk_core::{Cx, Duration, EventLoop, Platform};
 use ptk_linux::Linux;
-use ptk_tests::linux::{LinuxBackend, in_two_threads};
+use ptk_tests::linux::{LinuxBackend, in_two_threads, signals_during};
 use ptk_tests::stage::{Loop, Stage};
 use ptk_tests::{Backend, Exception, Network, Raise, UrgentPeer};
 
@@ -67,12 +67,15 @@ impl Backend for AroundLinux {
         LinuxBackend::flood(address)
     }
 
-    fn urgent_peer(address: SocketAddr) -> Box<dyn UrgentPeer> {
-        LinuxBackend::urgent_peer(address)
+    fn urgent_peer(_: &mut Self::Platform, address: SocketAddr) -> Box<dyn UrgentPeer<Self::Platform>> {
+        Box::new(TcpStream::connect(address).expect("somebody listens"))
     }
 
-    fn storm(body: impl FnOnce()) -> usize {
-        LinuxBackend::storm(body)
+    fn storm<const SOCKETS: usize>(
+        stage: &mut Stage<Self, SOCKETS>,
+        body: impl FnOnce(&mut Stage<Self, SOCKETS>),
+    ) -> usize {
+        signals_during(|| body(stage))
     }
 
     fn broken_pipes() -> usize {
@@ -84,9 +87,30 @@ ptk_tests::conformance!(AroundLinux);
 
 mod simulated {
     use ptk_mock::Mock;
-    use ptk_tests::mock::MockBackend;
+    use ptk_tests::mock::{MockBackend, Outsider, end_storm, start_storm};
 
-    use super::{Around, Backend, Cx, Duration, EventLoop, Exception, Loop, Network, Platform, Raise, Stage, around};
+    use super::{
+        Around, Backend, Cx, Duration, EventLoop, Exception, Loop, Network, Platform, Raise, SocketAddr, Stage,
+        UrgentPeer, around,
+    };
+
+    /// The mock inside.
+    fn inside(platform: &mut Around<Mock>) -> &mut Mock {
+        platform.inner_mut().inner_mut()
+    }
+
+    /// A peer of the mock inside.
+    struct PeerInside(Outsider);
+
+    impl UrgentPeer<Around<Mock>> for PeerInside {
+        fn send(&mut self, platform: &mut Around<Mock>, data: &[u8]) {
+            self.0.send(inside(platform), data);
+        }
+
+        fn send_urgent(&mut self, platform: &mut Around<Mock>, byte: u8) {
+            self.0.send_urgent(inside(platform), byte);
+        }
+    }
 
     /// Middleware around the simulator.
     #[derive(Debug)]
@@ -127,7 +151,20 @@ mod simulated {
         }
 
         fn stall(cx: &mut Cx<'_, Self::Platform>, time: Duration) {
-            cx.platform().inner_mut().inner_mut().advance(time);
+            inside(cx.platform()).advance(time);
+        }
+
+        fn urgent_peer(platform: &mut Self::Platform, address: SocketAddr) -> Box<dyn UrgentPeer<Self::Platform>> {
+            Box::new(PeerInside(Outsider::connect(inside(platform), address)))
+        }
+
+        fn storm<const SOCKETS: usize>(
+            stage: &mut Stage<Self, SOCKETS>,
+            body: impl FnOnce(&mut Stage<Self, SOCKETS>),
+        ) -> usize {
+            start_storm(inside(stage.event_loop.platform_mut()));
+            body(stage);
+            end_storm(inside(stage.event_loop.platform_mut()))
         }
     }
 

@@ -15,12 +15,14 @@ pub(crate) struct Pipe {
     capacity: usize,
     /// Bytes that have left and still take room.
     lent: usize,
+    /// The place of the last urgent byte, which lies out of line: who takes stops before it, and goes on behind it.
+    urgent: Option<usize>,
 }
 
 impl Pipe {
     /// An empty pipe; a size of 0 is the default.
     pub(crate) fn new(size: u32) -> Pipe {
-        let mut pipe = Pipe { bytes: VecDeque::new(), capacity: DEFAULT_CAPACITY, lent: 0 };
+        let mut pipe = Pipe { bytes: VecDeque::new(), capacity: DEFAULT_CAPACITY, lent: 0, urgent: None };
         pipe.resize(size);
         pipe
     }
@@ -63,6 +65,34 @@ impl Pipe {
         self.lent = self.lent.saturating_sub(count);
     }
 
+    /// How many bytes one call can take.
+    pub(crate) fn readable(&self) -> usize {
+        match self.urgent {
+            None => self.bytes.len(),
+            Some(0) => self.bytes.len() - 1,
+            Some(place) => place,
+        }
+    }
+
+    /// The byte that was put last is urgent. One that was so before is like any other from now on (RFC 6093, 3.2).
+    pub(crate) fn mark(&mut self) {
+        self.urgent = self.bytes.len().checked_sub(1);
+    }
+
+    /// Leaves out an urgent byte in front; whether there was one.
+    pub(crate) fn skip_urgent(&mut self) -> bool {
+        let is_in_front = self.urgent == Some(0);
+        if is_in_front {
+            self.drop_front(1);
+        }
+        is_in_front
+    }
+
+    fn drop_front(&mut self, count: usize) {
+        self.bytes.drain(..count);
+        self.urgent = self.urgent.and_then(|place| place.checked_sub(count));
+    }
+
     /// Whether nothing is inside.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -72,6 +102,7 @@ impl Pipe {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.lent = 0;
+        self.urgent = None;
     }
 
     /// Takes as much of `data` as fits and returns how much that was.
@@ -83,23 +114,31 @@ impl Pipe {
 
     /// Moves as much to the front of `buffer` as there is and fits, and returns how much that was.
     pub(crate) fn take(&mut self, buffer: &mut [u8]) -> usize {
+        self.skip_urgent();
         let count = self.peek(buffer);
-        self.bytes.drain(..count);
+        self.drop_front(count);
         count
     }
 
     /// Copies as much to the front of `buffer` as there is and fits, and returns how much that was.
     pub(crate) fn peek(&self, buffer: &mut [u8]) -> usize {
-        for (place, byte) in buffer.iter_mut().zip(&self.bytes) {
+        let (skipped, count) = (usize::from(self.urgent == Some(0)), self.readable().min(buffer.len()));
+        for (place, byte) in buffer.iter_mut().zip(self.bytes.iter().skip(skipped).take(count)) {
             *place = *byte;
         }
-        buffer.len().min(self.bytes.len())
+        count
     }
 
-    /// Moves as much as fits into another pipe.
-    pub(crate) fn pour(&mut self, into: &mut Pipe) {
+    /// Moves as much as fits into another pipe; whether an urgent byte was among it.
+    pub(crate) fn pour(&mut self, into: &mut Pipe) -> bool {
         let count = into.room().min(self.bytes.len());
+        let urgent = self.urgent.filter(|place| *place < count);
+        if let Some(place) = urgent {
+            into.urgent = Some(into.bytes.len() + place);
+        }
         into.bytes.extend(self.bytes.drain(..count));
+        self.urgent = self.urgent.and_then(|place| place.checked_sub(count));
+        urgent.is_some()
     }
 }
 
@@ -124,6 +163,30 @@ mod tests {
         assert_eq!(pipe.put(b"gh"), 2);
         assert_eq!((pipe.take(&mut buffer), &buffer), (3, b"dgh"));
         assert!(pipe.is_empty());
+    }
+
+    #[test]
+    fn an_urgent_byte_ends_what_is_before_it_and_is_left_out() {
+        let (mut pipe, mut other) = (Pipe::new(9), Pipe::new(9));
+        pipe.put(b"ab!");
+        pipe.mark();
+        pipe.put(b"cd");
+        assert!(pipe.pour(&mut other));
+        let mut buffer = [0; 3];
+        assert_eq!((other.readable(), other.take(&mut buffer), &buffer), (2, 2, b"ab\0"));
+        assert_eq!((other.readable(), other.peek(&mut buffer), &buffer), (2, 2, b"cd\0"));
+        assert_eq!((other.skip_urgent(), other.skip_urgent(), other.len()), (true, false, 2));
+        assert_eq!((other.take(&mut buffer), other.is_empty()), (2, true));
+    }
+
+    #[test]
+    fn an_urgent_byte_is_like_any_other_when_another_follows() {
+        let mut pipe = Pipe::new(9);
+        for _ in 0..2 {
+            pipe.put(b"!");
+            pipe.mark();
+        }
+        assert_eq!(pipe.readable(), 1);
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub(crate) struct Stream {
     pub(crate) ended: bool,
     /// The end of this side's data has reached the peer.
     pub(crate) end_sent: bool,
+    /// An urgent byte has arrived, and the core was not told: it hears of it as of any other.
+    pub(crate) has_alarm: bool,
     /// The end of the peer's data has arrived.
     pub(crate) end_arrived: bool,
     /// This side receives no more: behind what has arrived it finds the end.
@@ -86,6 +88,7 @@ impl Stream {
             outgoing: Pipe::new(options.send_buffer),
             ended: false,
             end_sent: false,
+            has_alarm: false,
             end_arrived: false,
             deaf: false,
             error: None,
@@ -113,7 +116,8 @@ impl Stream {
             Phase::Over => Readiness::ALL,
             Phase::Up => {
                 let bit = |set, bit| if set { bit } else { Readiness::NONE };
-                bit(!self.incoming.is_empty() || self.end_arrived || self.deaf, Readiness::READ)
+                let is_readable = self.incoming.readable() > 0 || self.has_alarm;
+                bit(is_readable || self.end_arrived || self.deaf, Readiness::READ)
                     .with(bit(self.outgoing.room() > 0 || self.ended, Readiness::WRITE))
                     .with(bit(self.end_arrived, Readiness::HANGUP))
             }

@@ -12,6 +12,13 @@ impl Kernel {
             return Err(Error::InvalidArgument);
         }
         let stream = self.stream_mut(id)?;
+        stream.has_alarm = false;
+        if stream.incoming.skip_urgent()
+            && let Some(peer) = stream.peer
+        {
+            self.pump(peer);
+        }
+        let stream = self.stream_mut(id)?;
         let count = stream.incoming.take(buffer);
         if count == 0 {
             return nothing_to_receive(stream);
@@ -31,6 +38,7 @@ impl Kernel {
             return Err(Error::InvalidArgument);
         }
         let stream = self.stream_mut(id)?;
+        stream.has_alarm = false;
         match stream.incoming.peek(buffer) {
             0 => nothing_to_receive(stream).map(|end| end.count),
             count => Ok(count),
@@ -61,6 +69,21 @@ impl Kernel {
             self.refresh(id);
         }
         if sent == 0 { Err(Error::WouldBlock) } else { Ok(sent) }
+    }
+
+    /// Sends one urgent byte. See [`Mock::send_urgent`](crate::Mock::send_urgent).
+    pub(crate) fn send_urgent(&mut self, id: StreamId, byte: u8) -> Result<(), Error> {
+        if self.stream(id)?.wire.is_some() {
+            return Err(Error::NotSupported);
+        }
+        self.may_send(id)?;
+        let outgoing = &mut self.stream_mut(id)?.outgoing;
+        if outgoing.put(&[byte]) == 0 {
+            return Err(Error::WouldBlock);
+        }
+        outgoing.mark();
+        self.pump(id);
+        Ok(())
     }
 
     /// The core believes that there is no more room to send.
@@ -148,7 +171,7 @@ impl Kernel {
             self.reset(peer_id);
             return self.reset(id);
         }
-        stream.outgoing.pour(&mut peer.incoming);
+        peer.has_alarm |= stream.outgoing.pour(&mut peer.incoming);
         if stream.ended && stream.outgoing.is_empty() {
             stream.end_sent = true;
             peer.end_arrived = true;

@@ -1,10 +1,10 @@
 //! Where the mock is unlike Linux on purpose. A difference that none of these covers is a bug of one of the two, and a
 //! deviation that covers nothing any more has to go.
 
-use ptk_core::{Error, Reuse, SocketOption};
+use ptk_core::{Error, Half, Reuse, SocketOption};
 
 use crate::duel::Step;
-use crate::script::{Op, Place, Port};
+use crate::script::{Op, Place, Port, Slot};
 use crate::seen::Seen;
 
 /// A difference that is meant.
@@ -22,14 +22,16 @@ const ALL: &[Deviation] = &[
         within: 1_500,
         covers: |step, before| match step.op {
             Op::Listen { at: Place(_, Port::Of(of)), .. } => {
+                let first = first_with_port_of(of, before);
                 step.shows(Seen::Done, Seen::Failed(Error::AddressInUse))
-                    && before.iter().any(|step| matches!(step.op, Op::Connect { slot, .. } if slot == of))
+                    && before.iter().any(|step| matches!(step.op, Op::Connect { slot, .. } if slot == first))
             }
             _ => false,
         },
     },
     Deviation {
-        name: "the mock holds no small segment back (RFC 896), which an abort loses: what was sent has arrived",
+        name: "the mock holds no small segment back (RFC 896): what was sent has arrived, and an abort does not lose it, \
+               nor does it meet a peer that has shut down both halves and resets the connection",
         within: 1_500,
         covers: |step, before| {
             let holds_back = |step: &Step| {
@@ -44,7 +46,10 @@ const ALL: &[Deviation] = &[
                 (Seen::Bytes(1.., _), Seen::Failed(Error::ConnectionReset)) => true,
                 _ => false,
             };
-            lost && before.iter().any(holds_back)
+            let is_told = |seen: &Seen| matches!(seen, Seen::Failed(Error::ConnectionReset | Error::NotConnected));
+            let is_deaf = |step: &Step| matches!(step.op, Op::Shutdown { half: Half::Read | Half::Both, .. });
+            let is_reset = is_told(&step.linux) && !is_told(&step.mock) && before.iter().any(is_deaf);
+            (lost || is_reset) && before.iter().any(holds_back)
         },
     },
     Deviation {
@@ -52,15 +57,34 @@ const ALL: &[Deviation] = &[
         within: 100_000,
         covers: |step, before| {
             let connects = |step: &Step| matches!(step.op, Op::ConnectDatagram { .. }) && step.linux == Seen::Done;
-            let shares = |step: &Step| {
-                matches!(step.op, Op::OpenDatagram { at: Place(_, Port::Of(_)), reuse: Reuse::Address, .. })
-                    && step.linux == Seen::Done
+            let shares = |how: Reuse| {
+                before.iter().any(|step| match step.op {
+                    Op::OpenDatagram { at: Place(_, Port::Of(_)), reuse, .. } => {
+                        reuse == how && step.linux == Seen::Done
+                    }
+                    _ => false,
+                })
             };
             let is_receive = matches!(step.op, Op::ReceiveFrom { .. } | Op::Burst { .. });
-            is_receive && before.iter().any(connects) && before.iter().any(shares)
+            // Linux files a socket under its first peer, and does not find it for what is said of the second.
+            let is_unheard = step.mock == Seen::Failed(Error::ConnectionRefused) && shares(Reuse::Port);
+            before.iter().any(connects) && ((is_receive && shares(Reuse::Address)) || is_unheard)
         },
     },
 ];
+
+/// The socket to which a port was given that others took over, up to `slot`.
+fn first_with_port_of(slot: Slot, before: &[Step]) -> Slot {
+    let taken_from = before.iter().find_map(|step| match step.op {
+        Op::Listen { slot: taker, at: Place(_, Port::Of(of)), .. } if taker == slot => Some(of),
+        _ => None,
+    });
+    match taken_from {
+        // Sockets are numbered in the order in which they were opened.
+        Some(of) if of < slot => first_with_port_of(of, before),
+        _ => slot,
+    }
+}
 
 /// How often each deviation was met.
 #[derive(Default)]
