@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use ptk_core::Duration;
 
+use crate::kernel::is_broadcast;
+
 /// One packet: a datagram, or a segment of a connection.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Packet {
@@ -34,6 +36,19 @@ impl Packet {
     pub(crate) fn reset(segment: &Packet) -> Packet {
         let target = Some(segment.reply);
         Packet { target, ..Packet::datagram(segment.to, segment.from, Body::Reset) }
+    }
+
+    /// What a host says to a packet that is for nobody there, if it says anything.
+    pub(crate) fn denial(&self) -> Option<Packet> {
+        match self.body {
+            Body::Syn { .. } | Body::SynAck { .. } | Body::Data(_) | Body::Fin | Body::Probe => {
+                Some(Packet::reset(self))
+            }
+            Body::Datagram(_) if !self.to.ip().is_multicast() && !is_broadcast(self.to.ip()) => {
+                Some(Packet::datagram(self.to, self.from, Body::Unreachable))
+            }
+            _ => None,
+        }
     }
 }
 

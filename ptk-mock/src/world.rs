@@ -392,6 +392,7 @@ impl World {
         let now = self.now();
         let Some(slot) = self.slot_mut(node) else { return };
         let Some(mut body) = slot.stop() else { return };
+        slot.has_power = !lost_power;
         if !lost_power {
             body.mock().kernel().close_all(now);
             let mut outbox = std::mem::take(body.mock().kernel().outbox());
@@ -479,9 +480,14 @@ impl World {
         self.drain(to);
     }
 
-    /// The receiver is down.
+    /// The receiver is down, with its host or without.
     fn land_nowhere(&mut self, flight: Flight) {
         let now = self.now();
+        if self.slot(flight.to).is_some_and(|slot| slot.has_power) {
+            self.environment().trace.arrived(now, flight.id);
+            let mut denial = flight.packet.denial().into_iter().collect();
+            return self.send_all(flight.to, &mut denial);
+        }
         let is_repeated = flight.packet.body.is_segment() && !matches!(flight.packet.body, Body::GaveUp | Body::Reset);
         self.environment().trace.lost(now, flight.id, Loss::HostDown);
         if is_repeated {
@@ -489,14 +495,17 @@ impl World {
         }
     }
 
-    /// What the node has to send goes out, and if it has something to do, it is runnable.
+    /// What the node has to send goes out, and if it has something to do, it is runnable; its kernel may have plans.
     fn drain(&mut self, node: NodeId) {
         let mut outbox = std::mem::take(&mut self.outbox);
         let Some(body) = self.slot_mut(node).and_then(Slot::body_mut) else { return };
         std::mem::swap(body.mock().kernel().outbox(), &mut outbox);
-        let has_events = body.mock().kernel().events() > 0;
+        let (has_events, due) = (body.mock().kernel().events() > 0, body.mock().kernel().next_due());
         self.send_all(node, &mut outbox);
         self.outbox = outbox;
+        if let Some(due) = due {
+            self.wake_at(node, due);
+        }
         if has_events {
             self.enqueue(node);
         }

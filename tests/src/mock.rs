@@ -44,7 +44,7 @@ impl Backend for MockBackend {
         elsewhere: impl FnOnce(&dyn Raise) + Send,
         here: impl FnOnce(&mut Stage<Self, SOCKETS>),
     ) {
-        elsewhere(&stage.event_loop.platform().port().expect("the mock has a port"));
+        raise_first(stage.event_loop.platform(), elsewhere);
         here(stage);
     }
 
@@ -76,6 +76,11 @@ impl Backend for MockBackend {
     }
 }
 
+/// Runs what another thread would, which nothing here has to wait for.
+pub fn raise_first(mock: &Mock, elsewhere: impl FnOnce(&dyn Raise)) {
+    elsewhere(&mock.port().expect("the mock has a port"));
+}
+
 /// From now on every wait of the mock is interrupted, each after a small part of its time.
 pub fn start_storm(mock: &mut Mock) {
     mock.set_faults(1, Faults::NONE.rate(Label::Interrupted, 1_000_000));
@@ -102,7 +107,10 @@ impl Outsider {
 
 impl UrgentPeer<Mock> for Outsider {
     fn send(&mut self, mock: &mut Mock, data: &[u8]) {
-        assert_eq!(mock.send(&mut self.0, data), Ok(data.len()));
+        let mut sent = 0;
+        while sent < data.len() {
+            sent += mock.send(&mut self.0, &data[sent..]).expect("there is room");
+        }
     }
 
     fn send_urgent(&mut self, mock: &mut Mock, byte: u8) {

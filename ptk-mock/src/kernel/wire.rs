@@ -77,7 +77,7 @@ impl Kernel {
     }
 
     fn arrive_segment(&mut self, packet: &Packet, now: Instant) {
-        let Some(id) = self.end_of(packet) else { return self.answer_stray(packet) };
+        let Some(id) = self.end_of(packet) else { return self.outbox.extend(packet.denial()) };
         match packet.body {
             Body::SynAck { window } => self.granted(id, packet.reply, window),
             Body::Data(ref data) => self.arrive_data(id, data),
@@ -89,19 +89,9 @@ impl Kernel {
         }
     }
 
-    /// Who sends to an end that is no more is told so; of what needs no answer, nothing is said.
-    fn answer_stray(&mut self, packet: &Packet) {
-        match packet.body {
-            Body::Data(_) | Body::Fin | Body::SynAck { .. } | Body::Probe => {
-                self.outbox.push(Packet::reset(packet));
-            }
-            _ => {}
-        }
-    }
-
     fn grant(&mut self, packet: &Packet, window: u32, now: Instant) -> bool {
         let Some(listener_id) = self.pick_listener(packet.to) else {
-            self.outbox.push(Packet::reset(packet));
+            self.outbox.extend(packet.denial());
             return true;
         };
         if self.listeners.get(listener_id.0).is_none_or(super::Listener::is_full) {

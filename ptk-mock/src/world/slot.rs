@@ -14,6 +14,8 @@ pub(crate) struct Slot {
     body: Option<Box<dyn Inhabitant>>,
     /// How often it was started.
     pub(crate) starts: u32,
+    /// It is down, but its host is up and answers that nobody is there.
+    pub(crate) has_power: bool,
     /// It stands among those that are runnable.
     pub(crate) is_queued: bool,
     /// All its tasks have ended.
@@ -39,6 +41,7 @@ impl Slot {
         Slot {
             body: None,
             starts: 0,
+            has_power: false,
             is_queued: false,
             has_ended: false,
             wake_at: None,
