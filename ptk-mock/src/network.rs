@@ -270,15 +270,16 @@ impl Network {
         self.flights.launch(arrives, Flight { id, from, to, packet, deadline, attempts: 0, is_stalled });
     }
 
-    /// The packet that arrives next. `None` if it does not after all: it waits on, or its sender is to be told that
-    /// nobody answers, by the packet that is given instead.
+    /// The packet that arrives next. `None` if it does not after all: it waits on, or who waits for it is going to be
+    /// told that this is in vain.
     pub(crate) fn land(&mut self, now: Instant) -> Option<Flight> {
         let flight = self.flights.land()?;
         if !flight.is_stalled || !self.is_cut(flight.from, flight.to, now) {
             return Some(Flight { is_stalled: false, ..flight });
         }
         if now >= flight.deadline {
-            return Some(give_up(flight));
+            give_up(flight).for_each(|told| self.flights.launch(now, told));
+            return None;
         }
         let heals = self.line(flight.from, flight.to).map_or(now, |line| line.cut_until);
         self.flights.launch(heals.saturating_add(RETRANSMIT).min(flight.deadline), flight);
@@ -291,8 +292,7 @@ impl Network {
         let pause = first.saturating_mul(1 << flight.attempts.min(16));
         flight.attempts = flight.attempts.saturating_add(1);
         if now >= flight.deadline {
-            let told = give_up(flight);
-            self.flights.launch(now, told);
+            give_up(flight).for_each(|told| self.flights.launch(now, told));
         } else {
             self.flights.launch((now + pause).min(flight.deadline), flight);
         }
@@ -392,8 +392,20 @@ impl Network {
     }
 }
 
-/// The network's word to the sender of a segment that nobody answers.
-fn give_up(flight: Flight) -> Flight {
-    let packet = Packet { body: Body::GaveUp, ..Packet::reset(&flight.packet) };
-    Flight { from: flight.to, to: flight.from, packet, is_stalled: false, ..flight }
+/// The network's word to who waits in vain: for an answer to what it sent, or for the answer that this is.
+fn give_up(flight: Flight) -> impl Iterator<Item = Flight> {
+    let (tells_sender, tells_receiver) = match flight.packet.body {
+        Body::Ack { taken, .. } => (false, taken > 0),
+        Body::SynAck { .. } => (true, true),
+        _ => (true, false),
+    };
+    let to_sender = Flight {
+        from: flight.to,
+        to: flight.from,
+        packet: Packet { body: Body::GaveUp, ..Packet::reset(&flight.packet) },
+        is_stalled: false,
+        ..flight
+    };
+    let to_receiver = Flight { packet: Packet { body: Body::GaveUp, ..flight.packet }, is_stalled: false, ..flight };
+    [tells_sender.then_some(to_sender), tells_receiver.then_some(to_receiver)].into_iter().flatten()
 }

@@ -488,7 +488,8 @@ impl World {
             let mut denial = flight.packet.denial().into_iter().collect();
             return self.send_all(flight.to, &mut denial);
         }
-        let is_repeated = flight.packet.body.is_segment() && !matches!(flight.packet.body, Body::GaveUp | Body::Reset);
+        let needs_no_answer = matches!(flight.packet.body, Body::GaveUp | Body::Reset | Body::Ack { .. });
+        let is_repeated = flight.packet.body.is_segment() && !needs_no_answer;
         self.environment().trace.lost(now, flight.id, Loss::HostDown);
         if is_repeated {
             self.network.try_again(flight, now);

@@ -206,6 +206,37 @@ fn what_goes_unanswered_for_too_long_times_out() {
 }
 
 #[test]
+fn what_arrives_and_is_not_acknowledged_times_out_too() {
+    let mut world = connected(&[Op::Sleep(secs(1)), Op::Send(10), Op::Read], &[Op::Read, Op::Read]);
+    world.part_one_way("right", "left");
+    run_to(&mut world, secs(924));
+    assert_eq!((log(&world, "left").len(), log(&world, "right").len()), (3, 3));
+    run_to(&mut world, secs(2_000));
+    assert_eq!(last(&world, "left", 3).result, Err(Error::TimedOut));
+    assert_eq!(log(&world, "right").len(), 3, "who only receives waits on");
+}
+
+#[test]
+fn a_connect_whose_answer_gets_lost_times_out_after_127_seconds() {
+    let mut world = hosts(&[DIAL], &[LISTEN, Op::Accept, Op::Read]);
+    world.part_one_way("right", "left");
+    run_to(&mut world, millis(126_900));
+    assert_eq!(log(&world, "left"), []);
+    run_to(&mut world, millis(127_100));
+    assert_eq!(last(&world, "left", 0).result, Err(Error::TimedOut));
+}
+
+#[test]
+fn who_only_receives_does_not_miss_a_host_that_is_down() {
+    let mut world = connected(&[Op::Sleep(millis(100)), Op::Send(10)], &[Op::Read, Op::Read]);
+    world.run_until(at(secs(1)), |world| log(world, "right").len() == 3);
+    world.crash("left");
+    world.run_for(secs(10_000));
+    assert_eq!(log(&world, "right").len(), 3);
+    assert_eq!(world.in_flight(), 0);
+}
+
+#[test]
 fn a_user_timeout_shortens_that() {
     let mut world = connected(&[Op::UserTimeout(secs(5)), Op::Sleep(secs(1)), Op::Send(10), Op::Read], &[Op::Read]);
     world.part("left", "right");

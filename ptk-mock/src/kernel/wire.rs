@@ -25,6 +25,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(127);
 /// How long what was sent may go unanswered (Linux: `net.ipv4.tcp_retries2` of 15).
 const SEND_TIMEOUT: Duration = Duration::from_secs(924);
 
+/// Longer than any world lasts.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// What an end knows about its other end on another host.
 #[derive(Clone, Hash, Debug)]
 pub(crate) struct Wire {
@@ -294,9 +297,12 @@ impl Kernel {
 /// How long the network tries before it gives up.
 fn patience(stream: &Stream, body: &Body) -> Duration {
     match (body, stream.settings.keepalive) {
+        // Nobody waits for it as long as nobody has something to send.
+        (Body::Ack { taken: 0, .. }, _) => FOR_EVER,
+        (Body::Ack { .. }, _) => SEND_TIMEOUT,
         (Body::Probe, Some(keepalive)) => keepalive.interval.saturating_mul(u64::from(keepalive.probes)),
         _ if !stream.settings.user_timeout.is_zero() => stream.settings.user_timeout,
-        (Body::Syn { .. }, _) => CONNECT_TIMEOUT,
+        (Body::Syn { .. } | Body::SynAck { .. }, _) => CONNECT_TIMEOUT,
         _ => SEND_TIMEOUT,
     }
 }
