@@ -321,7 +321,18 @@ impl<B: Backend, const SOCKETS: usize> Stage<B, SOCKETS> {
 
     /// Sends all of `data`, which fits into the platform's buffers.
     pub fn send(&mut self, socket: TcpSocket, data: &[u8]) {
-        assert_eq!(self.cx().try_send(socket, data), Ok(data.len()));
+        let mut sent = 0;
+        loop {
+            match self.cx().try_send(socket, &data[sent..]) {
+                Ok(count) => sent += count,
+                // A platform may take less than there is room for. Then there is news of the room.
+                Err(Error::WouldBlock) if sent > 0 => self.turn_now(|_, _, _| Ok(())),
+                Err(error) => panic!("sending {} bytes failed: {error}", data.len()),
+            }
+            if sent == data.len() {
+                return;
+            }
+        }
     }
 
     /// Sends until no more is accepted; how much that was. The bytes are those of [`pattern`](crate::actors::pattern).
