@@ -4,13 +4,15 @@
 //! keeps its position, so that a deadline can be changed or removed without a search. Four children a node halve the
 //! height of a binary heap (LaMarca and Ladner, "The influence of caches on the performance of heaps", 1996).
 
+use core::hash::{Hash, Hasher};
+
 use crate::mutant::Mutant;
 use crate::time::Instant;
 
 const CHILDREN: usize = 4;
 
 /// A deadline with the place in the order in which deadlines were armed: equal ones fire first armed, first served.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Deadline {
     /// When it is due.
     pub at: Instant,
@@ -18,8 +20,20 @@ pub struct Deadline {
     pub order: u32,
 }
 
+/// Marks a place in an order among the numbers that are hashed by [`Hasher::write_u128`]: handles have 64 bits.
+const ORDER: u128 = 1 << 64;
+
+/// Hashes the instant, and directly behind it the place in the order, through [`Hasher::write_u128`] and with a bit that
+/// no handle has: a canonical hasher can keep what counts, which of equal deadlines comes first.
+impl Hash for Deadline {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.at.hash(state);
+        state.write_u128(ORDER | u128::from(self.order));
+    }
+}
+
 /// One deadline. Sixteen bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
     at: Instant,
     order: u32,
@@ -75,7 +89,7 @@ pub type DeadlineQueue<const N: usize> = Queue<[Entry; N]>;
 pub type DeadlineQueueView = Queue<[Entry]>;
 
 /// A queue over some storage: see [`DeadlineQueue`].
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, Debug)]
 pub struct Queue<S: ?Sized> {
     len: u32,
     entries: S,
@@ -115,6 +129,23 @@ impl DeadlineQueueView {
     pub fn get(&self, index: usize, positions: &(impl Positions + ?Sized)) -> Option<Deadline> {
         let place = (positions.position(index) as usize).checked_sub(1)?;
         self.live().get(place).map(Entry::deadline)
+    }
+
+    /// Hashes the deadlines of `owners` owners in the order of their indices: how they lie in the heap says how they came
+    /// there, and not what they are.
+    pub(crate) fn hash_of_owners<H: Hasher>(
+        &self,
+        owners: usize,
+        positions: &(impl Positions + ?Sized),
+        state: &mut H,
+    ) {
+        state.write_u32(self.len);
+        for index in 0..if self.is_empty() { 0 } else { owners } {
+            if let Some(deadline) = self.get(index, positions) {
+                state.write_usize(index);
+                deadline.hash(state);
+            }
+        }
     }
 
     /// Gives owner `index` this deadline, in place of the one that it may have. Takes O(log n).

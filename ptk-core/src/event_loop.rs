@@ -2,6 +2,7 @@
 
 mod turn;
 
+use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 
 use crate::cx::{Cx, Resume};
@@ -29,7 +30,7 @@ use crate::wait::{Condition, MAX_TASKS, WAIT_NODES};
 /// have as many as it likes, each with its own capacities, one in a thread or several.
 ///
 /// Dropping a loop closes what is open.
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, Debug)]
 pub struct EventLoop<
     P: Platform,
     const TASKS: usize,
@@ -54,8 +55,40 @@ pub struct EventLoop<
     names: crate::dns::Names<LOOKUPS>,
     #[cfg(feature = "dns")]
     lookup_owners: [Owner; LOOKUPS],
-    /// Makes the derives ask for what the platform's sockets can do, too.
+    /// Makes the derives and the hash ask for what the platform's sockets can do, too.
     socket: PhantomData<P::Socket>,
+}
+
+/// The whole state but for what only counts, and for what tells loops apart that will do the same: the generations of
+/// handles that nobody holds, and how deadlines lie in their heaps.
+impl<
+    P: Platform<Socket: Hash> + Hash,
+    const TASKS: usize,
+    const SOCKETS: usize,
+    const TIMERS: usize,
+    const EVENTS: usize,
+    const LOOKUPS: usize,
+> Hash for EventLoop<P, TASKS, SOCKETS, TIMERS, EVENTS, LOOKUPS>
+{
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.platform.hash(state);
+        self.state.hash(state);
+        self.tasks.hash(state);
+        let tasks: &Tasks = &self.tasks;
+        (&self.task_deadlines as &DeadlineQueueView).hash_of_owners(TASKS, tasks, state);
+        self.sockets.hash(state);
+        self.socket_owners.hash(state);
+        self.news_links.hash(state);
+        self.timers.hash(state);
+        self.timer_owners.hash(state);
+        (&self.timer_deadlines as &DeadlineQueueView).hash_of_owners(TIMERS, self.timers.view(), state);
+        self.sources.hash(state);
+        self.source_owners.hash(state);
+        #[cfg(feature = "dns")]
+        self.names.hash(state);
+        #[cfg(feature = "dns")]
+        self.lookup_owners.hash(state);
+    }
 }
 
 impl<

@@ -190,7 +190,8 @@ impl<const N: usize> Hash for EventPort<N> {
     /// The pending events, and whether the loop has heard of them.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.pending.load(Ordering::SeqCst).hash(state);
-        for word in &self.words {
+        for (index, word) in self.words.iter().enumerate().filter(|(_, word)| word.is_open()) {
+            index.hash(state);
             word.hash(state);
         }
     }

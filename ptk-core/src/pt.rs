@@ -1,6 +1,7 @@
 //! Resume points: all that a suspended protothread remembers beside its author's fields.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 use crate::deadlines::Deadline;
 use crate::time::Instant;
@@ -57,7 +58,7 @@ impl fmt::Debug for Pt {
 }
 
 /// A [`Pt`] with room for one deadline, for protothreads that use `wait!(.., timeout = ..)` or `sleep!`. Sixteen bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PtTimed {
     at: Instant,
@@ -66,6 +67,16 @@ pub struct PtTimed {
 }
 
 const _: () = assert!(size_of::<PtTimed>() == 16);
+
+/// The resume point, and the deadline of the wait at which it stands, if that has one.
+impl Hash for PtTimed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.pt.hash(state);
+        if !self.pt.is_new() && !self.pt.is_done() {
+            self.deadline().hash(state);
+        }
+    }
+}
 
 impl PtTimed {
     /// A protothread that has not started.
@@ -93,6 +104,10 @@ impl PtTimed {
 pub trait ResumePoint {
     fn get(&self) -> Pt;
     fn set(&mut self, state: u16);
+    /// As `set`, at a wait without a deadline.
+    fn set_untimed(&mut self, state: u16) {
+        self.set(state);
+    }
     /// Takes the state and leaves DONE, so that every way out but a pending wait finishes the protothread.
     fn take(&mut self) -> Pt;
 }
@@ -122,6 +137,13 @@ impl ResumePoint for PtTimed {
 
     #[inline(always)]
     fn set(&mut self, state: u16) {
+        self.pt.set(state);
+    }
+
+    #[inline(always)]
+    fn set_untimed(&mut self, state: u16) {
+        // Nothing is left of the deadline of an earlier wait, or equal states would not hash alike.
+        self.set_deadline(Deadline { at: Instant::ORIGIN, order: 0 });
         self.pt.set(state);
     }
 

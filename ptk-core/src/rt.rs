@@ -110,6 +110,13 @@ pub fn begin<C: Context>(cx: &mut C, first: bool) -> Outer {
 #[inline(always)]
 pub fn suspend<C: Context, R: ResumePoint>(cx: &mut C, outer: Outer, pt: &mut R, state: u16) {
     cx.set_control(outer.control);
+    pt.set_untimed(state);
+}
+
+/// As [`suspend`], at a wait that has a deadline.
+#[inline(always)]
+pub fn suspend_timed<C: Context, R: ResumePoint>(cx: &mut C, outer: Outer, pt: &mut R, state: u16) {
+    cx.set_control(outer.control);
     pt.set(state);
 }
 

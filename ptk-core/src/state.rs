@@ -36,7 +36,7 @@ pub(crate) struct State {
     /// Handles with a handler.
     pub(crate) handlers: u32,
     /// The place of the next deadline among equal ones.
-    order: u32,
+    order: Unhashed<u32>,
     /// Tasks that wait for room to accept.
     pub(crate) room: WaitList,
     /// Tasks that wait for primitives of [`sync`](crate::sync), all in one, in the order in which they came.
@@ -67,7 +67,7 @@ impl State {
             live_tasks: 0,
             most_tasks: Unhashed(0),
             handlers: 0,
-            order: 0,
+            order: Unhashed(0),
             room: WaitList::EMPTY,
             shared: WaitList::EMPTY,
             shared_ids: 0,
@@ -84,14 +84,14 @@ impl State {
 
     /// The place of a deadline that is armed now among equal ones. Counts modulo 2^32.
     pub(crate) const fn next_order(&mut self) -> u32 {
-        let order = self.order;
-        self.order = order.wrapping_add(1);
+        let order = self.order.0;
+        self.order.0 = order.wrapping_add(1);
         order
     }
 
     /// The place that the next deadline will get.
     pub(crate) const fn order(&self) -> u32 {
-        self.order
+        self.order.0
     }
 }
 

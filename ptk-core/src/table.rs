@@ -46,19 +46,23 @@ pub struct Slot<T> {
     value: T,
 }
 
-/// The name goes through [`Handle`]'s hash, so that a canonical hasher can rename generations.
-impl<T: Hash> Hash for Slot<T> {
+/// What is in the table, each entry with its handle, and which index is given away next: not how the table came there.
+impl<T: Hash, const N: usize> Hash for HandleTable<T, N> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        if let Some(handle) = Handle::from_raw(self.key & NAME) {
-            handle.hash(state);
-            self.waiters().hash(state);
-            self.value.hash(state);
+        state.write_u32(self.live);
+        state.write_u32(if self.vacant != 0 { self.vacant - 1 } else { self.watermark });
+        for (index, slot) in self.slots.iter().enumerate().take(self.watermark as usize) {
+            if let Some(handle) = slot.handle(index) {
+                handle.hash(state);
+                slot.waiters().hash(state);
+                slot.value.hash(state);
+            }
         }
     }
 }
 
 /// A table over some storage: see [`HandleTable`].
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, Debug)]
 pub struct Table<S: ?Sized> {
     /// The first vacant slot below the watermark, plus 1.
     vacant: u32,

@@ -15,6 +15,8 @@
 //!      +-------------------+---------------------------- cancelled -+
 //! ```
 
+use core::hash::{Hash, Hasher};
+
 use crate::deadlines::Positions;
 use crate::handle::{Handle, Kind};
 use crate::inspect::Unhashed;
@@ -29,11 +31,12 @@ pub(crate) struct TaskSlot {
     pub(crate) nodes: [Node; WAIT_NODES],
     /// When it began to wait, where the loop tracks that.
     pub(crate) since: Unhashed<Instant>,
-    generation: u32,
+    /// Hashed as the handle of the run.
+    generation: Unhashed<u32>,
     /// The first of the handles that it owns.
     pub(crate) owned: Link,
     /// Its place among the deadlines.
-    deadline_position: u16,
+    deadline_position: Unhashed<u16>,
     next_ready: u16,
     flags: u8,
     /// No handle that it owns lies deeper in its scopes than this.
@@ -52,9 +55,9 @@ impl TaskSlot {
     pub(crate) const IDLE: TaskSlot = TaskSlot {
         nodes: [Node::FREE; WAIT_NODES],
         since: Unhashed(Instant::ORIGIN),
-        generation: 0,
+        generation: Unhashed(0),
         owned: Link::NONE,
-        deadline_position: 0,
+        deadline_position: Unhashed(0),
         next_ready: 0,
         flags: 0,
         deepest_scope: 0,
@@ -105,7 +108,7 @@ impl TaskSlot {
     /// Whether it has one among the deadlines.
     #[inline]
     pub(crate) const fn has_deadline(&self) -> bool {
-        self.deadline_position != 0
+        self.deadline_position.0 != 0
     }
 
     /// Which of its wait nodes are in use and not among `met`.
@@ -117,12 +120,12 @@ impl TaskSlot {
 
     /// The handle of this run of the task in slot `index`.
     pub(crate) fn handle(&self, index: usize, loop_id: u8) -> Handle {
-        Handle::new(Kind::Task, loop_id, index as u32, self.generation)
+        Handle::new(Kind::Task, loop_id, index as u32, self.generation.0)
     }
 
     /// Begins a run. `false` if the slot's generations are used up.
     pub(crate) const fn begin(&mut self) -> bool {
-        if self.generation == u32::MAX {
+        if self.generation.0 == u32::MAX {
             return false;
         }
         self.flags = self.flags & QUEUED | LIVE | FRESH;
@@ -132,15 +135,26 @@ impl TaskSlot {
     /// Ends a run: its handle is stale from now on.
     pub(crate) const fn end(&mut self) {
         self.flags &= QUEUED;
-        self.generation += 1;
+        self.generation.0 += 1;
     }
 }
 
 /// The slots of all tasks.
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tasks<S: ?Sized = [TaskSlot]> {
     pub(crate) ready: ReadyQueue,
     pub(crate) slots: S,
+}
+
+/// The runs that have not ended, each with its handle: what became of earlier runs is no part of the state.
+impl<const N: usize> Hash for Tasks<[TaskSlot; N]> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.ready.hash(state);
+        for (index, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.is_live() || slot.is_queued()) {
+            slot.handle(index, 0).hash(state);
+            slot.hash(state);
+        }
+    }
 }
 
 /// The ready queue's ends, as indices plus 1, and its length.
@@ -232,12 +246,12 @@ impl Nodes for Tasks {
 
 impl Positions for Tasks {
     fn position(&self, index: usize) -> u32 {
-        self.slots.get(index).map_or(0, |slot| u32::from(slot.deadline_position))
+        self.slots.get(index).map_or(0, |slot| u32::from(slot.deadline_position.0))
     }
 
     fn set_position(&mut self, index: usize, position: u32) {
         if let Some(slot) = self.slots.get_mut(index) {
-            slot.deadline_position = position as u16;
+            slot.deadline_position.0 = position as u16;
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::cx::Cx;
 use crate::deadlines::{Deadline, Positions};
 use crate::error::Error;
 use crate::handle::{Handle, Kind, Timer, TypedHandle};
+use crate::inspect::Unhashed;
 use crate::mutant::Mutant;
 use crate::platform::Platform;
 use crate::table::{HandleTableView, Slot, Vacant};
@@ -20,14 +21,15 @@ pub(crate) struct TimerSlot {
     /// Zero for a timer that expires once.
     period: Duration,
     /// Its place among the deadlines, plus 1.
-    position: u32,
+    position: Unhashed<u32>,
     expired: bool,
 }
 
 const _: () = assert!(size_of::<Slot<TimerSlot>>() <= 32);
 
 impl Vacant for TimerSlot {
-    const VACANT: Self = TimerSlot { at: Instant::ORIGIN, period: Duration::ZERO, position: 0, expired: false };
+    const VACANT: Self =
+        TimerSlot { at: Instant::ORIGIN, period: Duration::ZERO, position: Unhashed(0), expired: false };
 }
 
 impl TimerSlot {
@@ -61,12 +63,12 @@ impl TimerSlot {
 
 impl Positions for HandleTableView<TimerSlot> {
     fn position(&self, index: usize) -> u32 {
-        self.handle_at(index).and_then(|handle| self.get(handle)).map_or(0, |timer| timer.position)
+        self.handle_at(index).and_then(|handle| self.get(handle)).map_or(0, |timer| timer.position.0)
     }
 
     fn set_position(&mut self, index: usize, position: u32) {
         if let Some(slot) = self.slot_at(index) {
-            slot.value_mut().position = position;
+            slot.value_mut().position.0 = position;
         }
     }
 }
@@ -157,7 +159,7 @@ impl<P: Platform> Cx<'_, P> {
     /// [`Error::InvalidHandle`].
     pub fn timer_is_running(&mut self, timer: Timer) -> Result<bool, Error> {
         match timer.handle().and_then(|handle| self.timers.get(handle)) {
-            Some(slot) => Ok(slot.position != 0 || slot.expired),
+            Some(slot) => Ok(slot.position.0 != 0 || slot.expired),
             None => Err(self.fail(Error::InvalidHandle)),
         }
     }

@@ -31,7 +31,7 @@ use crate::mutant::Mutant;
 const LAST_CLOSED: u16 = u16::MAX - 1;
 
 /// The state of a source, unpacked.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct State {
     generation: u16,
     count: u16,
@@ -99,6 +99,10 @@ impl<A: Atomic> Word<A> {
         self.0.update(|state| state.raised(generation, value))
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.0.load().is_open()
+    }
+
     pub(super) fn is_raised(&self) -> bool {
         self.0.load().count != 0
     }
@@ -121,8 +125,10 @@ impl<A: Atomic> Clone for Word<A> {
 }
 
 impl<A: Atomic> Hash for Word<A> {
+    /// What it was raised with; the generation is that of its handle.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.load().hash(state);
+        let State { count, value, .. } = self.0.load();
+        (count, value).hash(state);
     }
 }
 

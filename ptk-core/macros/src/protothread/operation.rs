@@ -62,6 +62,11 @@ impl Operation {
         Ok(operation)
     }
 
+    /// Whether the state holds a deadline during the wait.
+    pub(super) fn has_deadline(&self) -> bool {
+        self.timeout.is_some() || !self.operand.sleeps().is_empty()
+    }
+
     /// The state holds one deadline.
     fn check_deadlines(&self) -> syn::Result<()> {
         let mut sleeps = self.operand.sleeps().into_iter();

@@ -65,7 +65,7 @@ impl<'m> Lower<'m> {
         self.begin_at(label, |this| rest(this, fill(code, quote!(()))));
         quote_spanned! {at=>
             ::ptk_core::__rt::Context::yield_now(#context);
-            ::ptk_core::__rt::ResumePoint::set(&mut #place, #state);
+            ::ptk_core::__rt::ResumePoint::set_untimed(&mut #place, #state);
             return ::core::task::Poll::Pending;
         }
     }
@@ -87,7 +87,7 @@ impl<'m> Lower<'m> {
             Some(_) => quote_spanned!(at=> ::core::result::Result::<_, ::ptk_core::TimedOut>::Ok(__value)),
             None => quote_spanned!(at=> __value),
         };
-        let pending = self.pending(wait, operation.timeout.as_ref());
+        let pending = self.pending(wait, operation);
         quote_spanned! {at=> (
             match ::ptk_core::__rt::begin(#context, ::core::mem::replace(&mut __first, false)) {
                 __outer => match #operand {
@@ -101,11 +101,13 @@ impl<'m> Lower<'m> {
         )}
     }
 
-    fn pending(&self, wait: &Wait, timeout: Option<&Timeout>) -> TokenStream {
+    fn pending(&self, wait: &Wait, operation: &Operation) -> TokenStream {
+        let (timeout, is_timed) = (operation.timeout.as_ref(), operation.has_deadline());
         let (context, at) = (&wait.context, at(wait.span));
         let (place, state) = (self.method.state_at(wait.span), self.state(wait.label));
+        let call = if is_timed { quote_spanned!(at=> suspend_timed) } else { quote_spanned!(at=> suspend) };
         let suspend = quote_spanned! {at=> {
-            ::ptk_core::__rt::suspend(#context, __outer, &mut #place, #state);
+            ::ptk_core::__rt::#call(#context, __outer, &mut #place, #state);
             return ::core::task::Poll::Pending;
         }};
         let Some(timeout) = timeout else { return suspend };
