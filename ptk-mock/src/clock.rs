@@ -17,6 +17,11 @@ impl Clock {
         self.0
     }
 
+    /// Is at `instant`, in another state of the world.
+    pub(crate) fn set(&mut self, instant: Instant) {
+        self.0 = instant;
+    }
+
     /// Moves on to `instant`; an instant that has passed changes nothing.
     pub(crate) fn pass_to(&mut self, instant: Instant) {
         self.0 = self.0.max(instant);

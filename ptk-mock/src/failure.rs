@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ptk_core::Instant;
 
-use crate::scenario::{Course, Scenario, request};
+use crate::scenario::{Course, Scenario, Violation, request};
 use crate::tape::Tape;
 use crate::trace::{Recording, TraceHash};
 
@@ -44,7 +44,17 @@ pub struct Failure {
 
 impl Failure {
     pub(crate) fn of(scenario: &Scenario, seed: u64, course: Course, unshrunk: usize) -> Option<Failure> {
-        let violation = course.violation?;
+        let violation = course.violation.clone()?;
+        Some(Failure::new(scenario, seed, violation, course, unshrunk))
+    }
+
+    pub(crate) fn new(
+        scenario: &Scenario,
+        seed: u64,
+        violation: Violation,
+        course: Course,
+        unshrunk: usize,
+    ) -> Failure {
         let request = request(&scenario.name, seed, &course.tape, course.hash);
         let command = command(scenario, &request);
         let recording = Recording {
@@ -56,7 +66,7 @@ impl Failure {
             command: command.clone(),
             hash: course.hash,
         };
-        Some(Failure {
+        Failure {
             scenario: scenario.name.clone(),
             seed,
             property: violation.property,
@@ -67,7 +77,7 @@ impl Failure {
             hash: course.hash,
             command,
             recording,
-        })
+        }
     }
 
     /// What must happen sometimes and never did.
@@ -75,7 +85,7 @@ impl Failure {
         let mut course = scenario.course(seeds.start, None, true);
         let detail =
             format!("never so in the seeds {} to {}: the test shows less than it seems to", seeds.start, seeds.end);
-        course.violation = Some(crate::scenario::Violation::new(name, detail));
+        course.violation = Some(Violation::new(name, detail));
         let unshrunk = course.tape.0.len();
         match Failure::of(scenario, seeds.start, course, unshrunk) {
             Some(failure) => failure,
@@ -130,13 +140,18 @@ impl std::error::Error for Failure {}
 
 /// The command that runs a course again: what the scenario says, or that of the test which runs now.
 fn command(scenario: &Scenario, request: &str) -> String {
+    format!("PTK_RUN='{request}' {}", command_of_test(scenario))
+}
+
+/// The command of the test that runs now.
+pub(crate) fn command_of_test(scenario: &Scenario) -> String {
     if let Some(command) = &scenario.command {
-        return format!("PTK_RUN='{request}' {command}");
+        return command.clone();
     }
     let package = std::env::var("CARGO_PKG_NAME").map_or(String::new(), |name| format!(" -p {name}"));
     let thread = std::thread::current();
     let test = thread.name().filter(|name| *name != "main").map_or(String::new(), |name| format!(" {name} -- --exact"));
-    format!("PTK_RUN='{request}' cargo test{package}{}{test}", target())
+    format!("cargo test{package}{}{test}", target())
 }
 
 /// The test target that runs now, as cargo names it.

@@ -96,6 +96,7 @@
 mod chooser;
 mod clock;
 mod environment;
+mod explore;
 mod failure;
 mod faults;
 pub mod guide;
@@ -117,6 +118,7 @@ mod tape;
 mod trace;
 mod world;
 
+pub use explore::{Action, Counterexample, Exploration, Explorer, Move};
 pub use failure::Failure;
 pub use faults::{Family, Faults};
 pub use label::Label;
@@ -125,7 +127,7 @@ pub use mock::Mock;
 pub use node::{Application, Boot};
 pub use node_id::NodeId;
 pub use packet::{Body, Packet, Payload};
-pub use scenario::{Report, Scenario};
+pub use scenario::{Exhausted, Report, Scenario};
 pub use socket::Socket;
 pub use tape::{Choice, Tape, TapeError};
 pub use trace::{Loss, Record, Recording, TraceEvent, TraceHash};

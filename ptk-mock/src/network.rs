@@ -67,6 +67,8 @@ pub(crate) struct Network {
     /// When the last segment of each direction of each connection arrives: none overtakes another.
     lanes: BTreeMap<(SocketAddr, SocketAddr), Instant>,
     next_id: u64,
+    /// How many packets exploration holds.
+    parked: usize,
 }
 
 impl Network {
@@ -84,7 +86,14 @@ impl Network {
                 burst: 0,
             }
         });
-        Network { hosts, lines: lines.collect(), flights: Flights::default(), lanes: BTreeMap::new(), next_id: 0 }
+        Network {
+            hosts,
+            lines: lines.collect(),
+            flights: Flights::default(),
+            lanes: BTreeMap::new(),
+            next_id: 0,
+            parked: 0,
+        }
     }
 
     /// When the next packet arrives.
@@ -94,12 +103,19 @@ impl Network {
 
     /// How many packets are on their way.
     pub(crate) fn in_flight(&self) -> usize {
-        self.flights.len()
+        self.flights.len() + self.parked
     }
 
-    /// The packets on their way, in no order, and when they arrive.
-    pub(crate) fn flights(&self) -> impl Iterator<Item = (Instant, &Flight)> {
-        self.flights.iter()
+    /// Nothing is on its way but so many packets that exploration holds.
+    pub(crate) fn park(&mut self, count: usize) {
+        while self.flights.land().is_some() {}
+        self.lanes.clear();
+        self.parked = count;
+    }
+
+    /// Takes out the packet that arrives next, whatever happens to it.
+    pub(crate) fn take_next(&mut self) -> Option<Flight> {
+        self.flights.land()
     }
 
     /// A packet leaves its host.
@@ -377,7 +393,8 @@ impl Network {
         if rate == 0 { 0 } else { environment.choose_at(label, from, n, rate) }
     }
 
-    fn number(&mut self) -> u64 {
+    /// The number of the next packet.
+    pub(crate) fn number(&mut self) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         id
@@ -393,7 +410,7 @@ impl Network {
 }
 
 /// The network's word to who waits in vain: for an answer to what it sent, or for the answer that this is.
-fn give_up(flight: Flight) -> impl Iterator<Item = Flight> {
+pub(crate) fn give_up(flight: Flight) -> impl Iterator<Item = Flight> {
     let (tells_sender, tells_receiver) = match flight.packet.body {
         Body::Ack { taken, .. } => (false, taken > 0),
         Body::SynAck { .. } => (true, true),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ptk_core::{Counters, Cx, Error, EventLoop, Instant, Tables, TaskReport, TaskSet};
 
+use crate::explore::Canonical;
 use crate::kernel::Home;
 use crate::mock::Mock;
 use crate::node_id::NodeId;
@@ -77,8 +78,8 @@ pub(crate) trait Inhabitant: Debug + Send + Sync {
     /// Makes all tasks ready that wait.
     fn wake_all(&mut self);
     fn boxed_clone(&self) -> Box<dyn Inhabitant>;
-    /// The whole state.
-    fn hash_all(&self, hasher: &mut dyn Hasher);
+    /// The whole state, for exploration.
+    fn hash_all(&self, hasher: &mut Canonical);
     /// The state of the application alone.
     fn hash_app(&self, hasher: &mut dyn Hasher);
     fn app(&self) -> &dyn Any;
@@ -134,9 +135,9 @@ impl<
         Box::new(self.clone())
     }
 
-    fn hash_all(&self, mut hasher: &mut dyn Hasher) {
-        self.event_loop.hash(&mut hasher);
-        self.set.hash(&mut hasher);
+    fn hash_all(&self, hasher: &mut Canonical) {
+        self.event_loop.hash(hasher);
+        self.set.hash(hasher);
     }
 
     fn hash_app(&self, mut hasher: &mut dyn Hasher) {

@@ -1,6 +1,7 @@
 //! A test of a world: who is in it, what goes wrong, and what must hold.
 
 mod course;
+mod exhaust;
 mod quiet;
 mod run;
 
@@ -11,6 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ptk_core::{Cx, Duration, Error, Instant};
 
 pub(crate) use self::course::{Course, Violation};
+pub use self::exhaust::Exhausted;
+pub(crate) use self::exhaust::deviations;
+pub(crate) use self::quiet::quietly;
 use self::run::Request;
 pub(crate) use self::run::request;
 use crate::chooser::{Chooser, Decider, Priorities};
@@ -118,6 +122,8 @@ pub struct Scenario {
     pub(crate) checks_resumes: bool,
     pub(crate) checks_leftovers: bool,
     descriptor_limit: usize,
+    /// What the clock shows at first.
+    starts_at: Instant,
     pub(crate) command: Option<String>,
 }
 
@@ -156,6 +162,7 @@ impl Scenario {
             checks_resumes: true,
             checks_leftovers: true,
             descriptor_limit: usize::MAX,
+            starts_at: Instant::ORIGIN,
             command: None,
         }
     }
@@ -326,6 +333,27 @@ impl Scenario {
         self.make(seed, Decider::Seeded(seed), self.faults.for_seed(seed), TraceLog::new(true))
     }
 
+    /// With links on which nothing happens by itself, and a clock that does not begin at its origin.
+    pub(crate) fn for_exploration(&self, starts_at: Instant) -> Scenario {
+        Scenario {
+            links: Vec::new(),
+            default_link: Link::fixed(Duration::ZERO),
+            priorities: None,
+            starts_at,
+            ..self.clone()
+        }
+    }
+
+    /// The names of the nodes.
+    pub(crate) fn node_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
     pub(crate) fn make(&self, seed: u64, decider: Decider, faults: Faults, trace: TraceLog) -> World {
         let names: Arc<[String]> = self.names.clone().into();
         let find = |name: &String| {
@@ -344,7 +372,9 @@ impl Scenario {
         if let Some((depth, steps)) = self.priorities {
             chooser = chooser.with_priorities(Priorities::new(seed, names.len(), depth, steps));
         }
-        let environment = Environment { clock: Clock::new(), chooser, trace };
+        let mut clock = Clock::new();
+        clock.pass_to(self.starts_at);
+        let environment = Environment { clock, chooser, trace };
         let plan = Plan {
             seed,
             names: names.clone(),

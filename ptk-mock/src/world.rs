@@ -12,6 +12,7 @@
 //!
 //! Time passes only while nobody is runnable, and then in one step to what comes next: a node at rest costs nothing.
 
+mod explored;
 mod slot;
 
 use std::cmp::Reverse;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use ptk_core::{Counters, Duration, Error, Instant, Tables, TaskReport};
 
-use self::slot::Slot;
+pub(crate) use self::slot::Slot;
 use crate::environment::Environment;
 use crate::label::Label;
 use crate::mock::Mock;
@@ -347,11 +348,6 @@ impl World {
         self.nodes.get_mut(node.index()).map(Arc::make_mut)
     }
 
-    /// The packets on their way.
-    pub(crate) const fn network(&self) -> &Network {
-        &self.network
-    }
-
     /// Whether somebody has something to do without time passing.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.runnable.is_empty()
@@ -447,7 +443,14 @@ impl World {
 
     fn land(&mut self) {
         let now = self.now();
-        let Some(flight) = self.network.land(now) else { return };
+        if let Some(flight) = self.network.land(now) {
+            self.receive(flight);
+        }
+    }
+
+    /// A packet has come to its receiver.
+    fn receive(&mut self, flight: Flight) {
+        let now = self.now();
         let (to, id) = (flight.to, flight.id);
         let Some(environment) = self.environment.as_deref_mut() else { return };
         let Some(slot) = self.nodes.get_mut(to.index()).map(Arc::make_mut) else { return };

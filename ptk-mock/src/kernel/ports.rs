@@ -1,6 +1,7 @@
 //! Which TCP port numbers are in use, and which one is given away next.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 /// The first port that the kernel chooses by itself (as on Linux).
 pub(crate) const FIRST: u16 = 32_768;
@@ -8,12 +9,19 @@ pub(crate) const FIRST: u16 = 32_768;
 pub(crate) const LAST: u16 = 60_999;
 
 /// The ports of one host.
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ports {
     /// How many sockets have each port. Sorted, so that nothing depends on a hasher.
     users: BTreeMap<u16, u32>,
     /// Where the next search begins.
     next: u16,
+}
+
+/// The ports in use. Where the next search begins decides only what the next connection is called.
+impl Hash for Ports {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.users.hash(state);
+    }
 }
 
 impl Ports {

@@ -62,13 +62,6 @@ impl Flights {
         self.places.get_mut(place as usize)?.take()
     }
 
-    /// All of them, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Instant, &Flight)> {
-        self.queue
-            .iter()
-            .filter_map(|Reverse((arrives, _, place))| Some((*arrives, self.places.get(*place as usize)?.as_ref()?)))
-    }
-
     /// Takes out those that `matches`, in the order in which they would have arrived.
     pub(crate) fn take_all(&mut self, matches: impl Fn(&Flight) -> bool) -> Vec<Flight> {
         let (mut taken, mut kept) = (Vec::new(), BinaryHeap::new());

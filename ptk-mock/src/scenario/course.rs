@@ -51,6 +51,8 @@ pub(crate) struct Course {
     pub(crate) seen: Vec<bool>,
     pub(crate) records: Vec<Record>,
     pub(crate) names: Vec<String>,
+    /// See [`Chooser::asked`](crate::chooser::Chooser::asked).
+    pub(crate) asked: Vec<u32>,
 }
 
 impl Scenario {
@@ -79,8 +81,10 @@ impl Scenario {
             let (now, property) = (run.world.now(), format!("{}: {}", violation.property, violation.detail));
             run.world.environment().trace.keep(now, || TraceEvent::Violated { property });
         }
+        let asked = run.world.environment().chooser.asked().to_vec();
         let world = &run.world;
         Course {
+            asked,
             violation,
             tape: world.tape(),
             hash: world.trace_hash(),

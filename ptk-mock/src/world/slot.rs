@@ -1,9 +1,11 @@
 //! One node of a world: its body while it is up, and what the world knows of it.
 
 use std::fmt;
+use std::hash::Hash;
 
 use ptk_core::{Instant, TaskState};
 
+use crate::explore::Canonical;
 use crate::node::Inhabitant;
 use crate::node_id::NodeId;
 use crate::trace::TraceEvent;
@@ -58,6 +60,14 @@ impl Slot {
     /// Its body, while it is up.
     pub(crate) fn body_mut(&mut self) -> Option<&mut (dyn Inhabitant + 'static)> {
         self.body.as_deref_mut()
+    }
+
+    /// Hashes what decides what it will do.
+    pub(crate) fn hash_all(&self, hasher: &mut Canonical) {
+        (self.starts, self.has_ended, self.is_queued, self.wake_at, self.paused_until).hash(hasher);
+        if let Some(body) = &self.body {
+            body.hash_all(hasher);
+        }
     }
 
     /// It is up from now on.
