@@ -1,0 +1,84 @@
+//! Bugs planted one at a time: does the simulator find them?
+//!
+//! `ptk-mutants SEEDS` looks for each, in a process of its own, with [`BUDGET`] seeds of each scenario; then it runs the
+//! code as it is with `SEEDS` seeds. `ptk-mutants SEEDS NUMBER` looks for one only.
+
+mod apps;
+mod hunt;
+
+use std::process::{Command, ExitCode};
+
+use ptk_mock::Scenario;
+
+/// With so many seeds of each scenario each bug must be found.
+const BUDGET: u64 = 200;
+
+/// All scenarios.
+fn scenarios() -> Vec<Scenario> {
+    vec![
+        apps::streams::scenario(),
+        apps::datagrams::scenario(),
+        apps::timers::punctual(),
+        apps::timers::late(),
+        apps::events::scenario(),
+        apps::baton::scenario(),
+        apps::sync::scenario(),
+        apps::order::scenario(),
+        apps::budget::scenario(),
+        apps::accepting::crowded(),
+        apps::accepting::together(),
+        apps::giving_up::scenario(),
+        apps::handles::scenario(),
+        apps::handlers::scenario(),
+        apps::refusals::scenario(),
+    ]
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let seeds = arguments.next().and_then(|seeds| seeds.parse().ok()).unwrap_or(10_000);
+    if std::env::var_os("CLEAN").is_some() {
+        return ExitCode::from(hunt::run_clean(seeds) as u8);
+    }
+    match arguments.next().and_then(|number| number.parse().ok()) {
+        Some(number) => one(number),
+        None => all(seeds),
+    }
+}
+
+/// Looks for one bug; prints its row of the table.
+fn one(number: u32) -> ExitCode {
+    let Some(mutant) = hunt::all().into_iter().find(|mutant| mutant.number == number) else {
+        eprintln!("there is no bug {number}");
+        return ExitCode::FAILURE;
+    };
+    match hunt::find(&mutant, BUDGET) {
+        Some(found) => {
+            println!("{}", found.row(&mutant));
+            ExitCode::SUCCESS
+        }
+        None => {
+            println!("| `{}` | {} | not found | | |", mutant.name, mutant.what);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn all(seeds: u64) -> ExitCode {
+    println!("{}", hunt::HEAD);
+    let mut missed = Vec::new();
+    for mutant in hunt::all() {
+        // A bug may leave the process unusable.
+        let this = std::env::current_exe().expect("the program knows where it is");
+        let hunted = Command::new(this).args(["0", &mutant.number.to_string()]).status();
+        if !hunted.is_ok_and(|status| status.success()) {
+            missed.push(mutant.name);
+        }
+    }
+    let alarms = hunt::run_clean(seeds);
+    if missed.is_empty() && alarms == 0 {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("not found: {missed:?}; alarms without any bug: {alarms}");
+    ExitCode::FAILURE
+}
