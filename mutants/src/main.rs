@@ -6,24 +6,30 @@
 mod apps;
 mod hunt;
 
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use ptk_mock::Scenario;
 
 /// With so many seeds of each scenario each bug must be found.
 const BUDGET: u64 = 200;
 
+/// How long the hunt for one bug may take, shrinking included.
+const PATIENCE: Duration = Duration::from_secs(100);
+
 /// All scenarios.
 fn scenarios() -> Vec<Scenario> {
     vec![
         apps::streams::scenario(),
+        apps::streams::parted(),
+        apps::order::scenario(),
         apps::datagrams::scenario(),
         apps::timers::punctual(),
         apps::timers::late(),
         apps::events::scenario(),
         apps::baton::scenario(),
         apps::sync::scenario(),
-        apps::order::scenario(),
         apps::budget::scenario(),
         apps::accepting::crowded(),
         apps::accepting::together(),
@@ -31,6 +37,9 @@ fn scenarios() -> Vec<Scenario> {
         apps::handles::scenario(),
         apps::handlers::scenario(),
         apps::refusals::scenario(),
+        apps::resets::scenario(),
+        apps::windows::scenario(),
+        apps::backlog::scenario(),
     ]
 }
 
@@ -64,14 +73,30 @@ fn one(number: u32) -> ExitCode {
     }
 }
 
+/// Whether a hunt is a success, and not without end.
+fn ends_well(mut hunt: Child) -> bool {
+    let begin = Instant::now();
+    loop {
+        match hunt.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) if begin.elapsed() < PATIENCE => sleep(Duration::from_millis(5)),
+            _ => {
+                // It may have ended by itself.
+                let _ = hunt.kill();
+                return false;
+            }
+        }
+    }
+}
+
 fn all(seeds: u64) -> ExitCode {
     println!("{}", hunt::HEAD);
     let mut missed = Vec::new();
     for mutant in hunt::all() {
         // A bug may leave the process unusable.
         let this = std::env::current_exe().expect("the program knows where it is");
-        let hunted = Command::new(this).args(["0", &mutant.number.to_string()]).status();
-        if !hunted.is_ok_and(|status| status.success()) {
+        let hunt = Command::new(this).args(["0", &mutant.number.to_string()]).spawn();
+        if !hunt.is_ok_and(ends_well) {
             missed.push(mutant.name);
         }
     }

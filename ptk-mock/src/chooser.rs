@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::faults::Faults;
 use crate::label::Label;
+use crate::mutant::Mutant;
 use crate::node_id::NodeId;
 use crate::random::mix;
 use crate::tape::{Choice, Tape};
@@ -181,7 +182,8 @@ impl Chooser {
     }
 
     fn note(&mut self, choice: Choice) {
-        if choice.k != 0 {
+        let is_forgotten = choice.label == Label::ShortReceive && Mutant::TapeForgetsReads.is_on();
+        if choice.k != 0 && !is_forgotten {
             self.tape.push(choice);
         }
     }

@@ -9,7 +9,8 @@ pub enum Label {
     ShortReceive,
     /// A send takes less than there is room for.
     ShortSend,
-    /// A receive that drained a socket does not know that it did.
+    /// A receive that drained a socket does not know that it did; or knows it, and that only an end is left, which was
+    /// announced, does not.
     UnsureRest,
     /// A wait ends early, without an event (a signal): at once, or so many steps of 50 microseconds later.
     Interrupted,

@@ -104,6 +104,8 @@ mod kernel;
 mod label;
 mod link;
 mod mock;
+#[doc(hidden)]
+pub mod mutant;
 mod names;
 mod network;
 mod node;

@@ -13,6 +13,7 @@ use crate::environment::Environment;
 use crate::faults::Faults;
 use crate::kernel::{Home, Kernel};
 use crate::label::Label;
+use crate::mutant::{self, Mutant};
 use crate::names::Names;
 use crate::node_id::NodeId;
 use crate::random::Random;
@@ -201,7 +202,9 @@ impl Mock {
         while count < BATCH
             && let Some((token, readiness)) = self.next_event()
         {
-            sink.socket(token, readiness);
+            if count == 0 || !Mutant::SecondEventLost.is_on() {
+                sink.socket(token, readiness);
+            }
             count += 1;
         }
         self.report_for_nothing(sink);
@@ -397,7 +400,12 @@ impl Platform for Mock {
         let id = self.kernel.stream_id(socket)?;
         let len = self.shorten(Label::ShortReceive, buffer.len());
         let received = self.kernel.receive(id, buffer.get_mut(..len).ok_or(Error::InvalidArgument)?)?;
-        Ok(Received { rest: self.unsure(received.rest), ..received })
+        let rest = if self.kernel.has_announced_end(id) && self.choose(Label::UnsureRest, 2) != 0 {
+            Rest::Drained
+        } else {
+            self.unsure(received.rest)
+        };
+        Ok(Received { rest, ..received })
     }
 
     fn send(&mut self, socket: &mut Socket, data: &[u8]) -> Result<usize, Error> {
@@ -443,6 +451,7 @@ impl Platform for Mock {
 
     fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
         self.entropy.fill(out);
+        mutant::spoil(out);
         Ok(())
     }
 

@@ -21,6 +21,7 @@ use crate::environment::Environment;
 use crate::kernel::{host_of, is_broadcast};
 use crate::label::Label;
 use crate::link::{LATENCY_STEPS, Link};
+use crate::mutant::Mutant;
 use crate::node_id::NodeId;
 use crate::packet::{Body, Packet, Payload};
 use crate::trace::{Loss, TraceEvent};
@@ -175,7 +176,8 @@ impl Network {
         let arrives = self.arrival(from, to, packet.body.payload().len(), environment);
         let late = self.choose(Label::Reorder, from, to, 8, |link| link.reorder, environment);
         let arrives = arrives + self.lateness(from, to).saturating_mul(u64::from(late));
-        let copies = 1 + self.choose(Label::Duplicate, from, to, 2, |link| link.duplicate, environment);
+        let copies = if Mutant::DatagramsDoubled.is_on() { 2 } else { 1 };
+        let copies = copies + self.choose(Label::Duplicate, from, to, 2, |link| link.duplicate, environment);
         let lost = self.loses(from, to, environment);
         for copy in 0..copies {
             let arrives = arrives + self.lateness(from, to).saturating_mul(u64::from(copy));
@@ -262,13 +264,21 @@ impl Network {
             arrives = arrives.max(heals.saturating_add(RETRANSMIT)).min(deadline);
         }
         let lane = self.lanes.entry((packet.from, packet.to)).or_insert(now);
-        arrives = arrives.max(*lane);
+        if !Mutant::SegmentsOvertake.is_on() {
+            arrives = arrives.max(*lane);
+        }
         *lane = arrives;
         if self.lanes.len() > 1_024 {
             self.lanes.retain(|_, last| *last > now);
         }
         let id = self.number();
         environment.trace.sent(now, id, (from, to), &packet, arrives);
+        if is_stalled && Mutant::PartitionDropsSegments.is_on() {
+            return;
+        }
+        if attempts > 0 && Mutant::SegmentsDoubled.is_on() {
+            self.launch(from, to, packet.clone(), arrives, id, deadline, is_stalled);
+        }
         self.launch(from, to, packet, arrives, id, deadline, is_stalled);
     }
 
@@ -283,6 +293,8 @@ impl Network {
         deadline: Instant,
         is_stalled: bool,
     ) {
+        let is_early = Mutant::ClockGoesBack.is_on();
+        let arrives = if is_early { Instant::from_nanos(arrives.as_nanos() / 2) } else { arrives };
         self.flights.launch(arrives, Flight { id, from, to, packet, deadline, attempts: 0, is_stalled });
     }
 
@@ -345,7 +357,9 @@ impl Network {
     pub(crate) fn heal_all(&mut self, environment: &mut Environment) {
         let hosts = self.hosts;
         for (from, to) in (0..hosts).flat_map(|from| (0..hosts).map(move |to| (NodeId(from), NodeId(to)))) {
-            self.heal(from, to, environment);
+            if !Mutant::HealLeavesPartitions.is_on() {
+                self.heal(from, to, environment);
+            }
             if let Some(line) = self.line_mut(from, to) {
                 line.link = line.link.healed();
             }

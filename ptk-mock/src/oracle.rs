@@ -2,6 +2,7 @@
 
 use std::hash::Hasher;
 
+use ptk_core::TaskState;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::environment::Environment;
@@ -63,7 +64,7 @@ fn hash_of_app(body: &dyn Inhabitant) -> u64 {
     hasher.finish()
 }
 
-/// A node whose tasks have all ended holds no handle.
+/// A node whose tasks have all ended holds no handle, and none of the tasks a wait or a deadline.
 pub(crate) fn nothing_is_left(world: &World) -> Result<(), String> {
     for (node, name) in world.node_ids().zip(world.names()) {
         let Some(slot) = world.slot(node).filter(|slot| slot.has_ended) else { continue };
@@ -78,9 +79,24 @@ pub(crate) fn nothing_is_left(world: &World) -> Result<(), String> {
         if let Some((what, usage)) = tables.iter().find(|(_, usage)| usage.used > 0) {
             return Err(format!("all tasks of {name} have ended, and {} {what} are left", usage.used));
         }
+        if let Some(task) = who_still_waits(body) {
+            return Err(format!("all tasks of {name} have ended, and {task} has a wait or a deadline left"));
+        }
         if descriptors > 0 {
             return Err(format!("all tasks of {name} have ended, and {descriptors} descriptors are left"));
         }
     }
     Ok(())
+}
+
+/// A task that has ended, and for which the loop keeps something all the same.
+fn who_still_waits(body: &dyn Inhabitant) -> Option<String> {
+    let mut who = None;
+    body.list_tasks(&mut |report| {
+        let waits = report.deadline.is_some() || report.waits.iter().any(Option::is_some);
+        if report.state == TaskState::Idle && waits {
+            who = Some(format!("{}[{}]", report.suspended.task, report.suspended.instance));
+        }
+    });
+    who
 }

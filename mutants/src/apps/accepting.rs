@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use ptk_core::prelude::*;
-use ptk_mock::{Boot, Family, Faults, Label, Scenario};
+use ptk_mock::{Boot, Family, Faults, Label, Link, Scenario};
 
 const CALLERS: usize = 8;
 const WORKERS: usize = 5;
@@ -91,7 +91,11 @@ struct Server {
 
 fn server(together: usize) -> impl Fn(&Boot) -> Server {
     move |_| Server {
-        workers: core::array::from_fn(|_| Worker { pt: PtTimed::new(), socket: TcpSocket::NONE, buffer: Buffer::new() }),
+        workers: core::array::from_fn(|_| Worker {
+            pt: PtTimed::new(),
+            socket: TcpSocket::NONE,
+            buffer: Buffer::new(),
+        }),
         shared: Shared { listener: TcpListener::NONE, accepted: 0, together },
     }
 }
@@ -124,7 +128,8 @@ pub fn together() -> Scenario {
     Scenario::new("together")
         .node("server", server(WORKERS))
         .node("callers", callers::<WORKERS>)
-        .faults(Faults::of(&[Family::Readiness, Family::Time]))
+        .links(Link::fixed(Duration::from_micros(200)))
+        .faults(Faults::of(&[Family::Readiness]).rate(Label::Pause, 200_000))
         .eventually("all are served", Duration::from_secs(30), |world| {
             world.app::<[Caller; WORKERS]>("callers").is_some_and(|app| app.iter().all(|caller| caller.is_served))
         })

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use ptk_core::prelude::*;
 use ptk_core::First;
+use ptk_core::prelude::*;
 use ptk_mock::{Boot, Family, Faults, Scenario, World};
 
 #[derive(Clone, Hash, Debug)]
@@ -67,8 +67,9 @@ impl<P: Platform> Protothread<P> for Server {
 }
 
 pub fn scenario() -> Scenario {
-    let server =
-        |_: &Boot| [Server { pt: Pt::new(), listener: TcpListener::NONE, socket: TcpSocket::NONE, buffer: Buffer::new() }];
+    let server = |_: &Boot| {
+        [Server { pt: Pt::new(), listener: TcpListener::NONE, socket: TcpSocket::NONE, buffer: Buffer::new() }]
+    };
     let caller = |boot: &Boot| {
         [Caller {
             pt: PtTimed::new(),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use ptk_core::prelude::*;
-use ptk_core::{Handle, Half};
+use ptk_core::{Half, Handle};
 use ptk_mock::{Boot, Family, Faults, Scenario};
 
 const MESSAGE: &[u8] = b"taken in small bites until nothing is left";

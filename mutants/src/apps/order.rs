@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use ptk_core::prelude::*;
 use ptk_core::First;
+use ptk_core::prelude::*;
 use ptk_mock::{Boot, Scenario};
 
 const RUNNERS: usize = 3;
@@ -109,10 +109,9 @@ impl<P: Platform> Protothread<P, Shared> for Sleeper {
         self.socket = cx.udp_socket(self.address)?;
         while self.round < ROUNDS {
             self.until = self.until + Duration::from_millis(10);
-            while let First::B(poked) = wait!(first!(
-                cx.sleep_until(self.until),
-                cx.recv_from(self.socket, &mut self.buffer)
-            )) {
+            while let First::B(poked) =
+                wait!(first!(cx.sleep_until(self.until), cx.recv_from(self.socket, &mut self.buffer)))
+            {
                 poked?;
                 self.buffer.clear();
             }
@@ -174,12 +173,7 @@ pub fn scenario() -> Scenario {
         waiters: core::array::from_fn(|number| Waiter { pt: Pt::new(), number, round: 0 }),
         runners: core::array::from_fn(|number| Runner { pt: Pt::new(), number, round: 0 }),
         sleepers: [sleeper(0, boot), sleeper(1, boot)],
-        poker: Poker {
-            pt: PtTimed::new(),
-            socket: UdpSocket::NONE,
-            address: (boot.own_ip(), 5000).into(),
-            round: 0,
-        },
+        poker: Poker { pt: PtTimed::new(), socket: UdpSocket::NONE, address: (boot.own_ip(), 5000).into(), round: 0 },
         shared: Shared::default(),
     };
     Scenario::new("order")

@@ -76,18 +76,29 @@ impl<P: Platform> Protothread<P> for Server {
     }
 }
 
-pub fn scenario() -> Scenario {
-    let server =
-        |_: &Boot| [Server { pt: Pt::new(), listener: TcpListener::NONE, socket: TcpSocket::NONE, buffer: Buffer::new() }];
+fn named(name: &str) -> Scenario {
+    let server = |_: &Boot| {
+        [Server { pt: Pt::new(), listener: TcpListener::NONE, socket: TcpSocket::NONE, buffer: Buffer::new() }]
+    };
     let client = |boot: &Boot| {
         let (pt, socket, buffer) = (PtTimed::new(), TcpSocket::NONE, Buffer::new());
         [Client { pt, server: boot.address("server", 7), socket, buffer, round: 0, is_done: false }]
     };
-    Scenario::new("streams")
-        .node("server", server)
-        .node("client", client)
-        .faults(Faults::of(&[Family::Streams, Family::Readiness, Family::Time, Family::Links]))
-        .eventually("all comes back, and both streams end", Duration::from_secs(30), |world| {
-            world.app::<[Client; 1]>("client").is_some_and(|app| app[0].is_done) && world.has_ended("server")
-        })
+    Scenario::new(name).node("server", server).node("client", client).eventually(
+        "all comes back, and both streams end",
+        Duration::from_secs(30),
+        |world| world.app::<[Client; 1]>("client").is_some_and(|app| app[0].is_done) && world.has_ended("server"),
+    )
+}
+
+pub fn scenario() -> Scenario {
+    named("streams").faults(Faults::of(&[Family::Streams, Family::Readiness, Family::Time, Family::Links]))
+}
+
+/// The two are parted in the middle of it, until all is healed.
+pub fn parted() -> Scenario {
+    named("parted")
+        .faults(Faults::of(&[Family::Streams]))
+        .at(Duration::from_micros(700), |world| world.part("client", "server"))
+        .lasting(Duration::from_secs(1))
 }

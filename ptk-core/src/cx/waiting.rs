@@ -294,7 +294,9 @@ impl<P: Platform> Cx<'_, P> {
     /// The current task has had its turn: who waits behind it is next, and if it waits again, it does so behind all others.
     pub(crate) fn step_back(&mut self, source: Source) {
         self.forget_stale(source);
-        self.pass_on(source);
+        if !Mutant::AcceptBatonDropped.is_on() {
+            self.pass_on(source);
+        }
     }
 
     /// A socket slot or a descriptor has become free, or accepting may be tried again.

@@ -6,7 +6,6 @@ use core::task::Poll;
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::handle::{Handle, Kind, TcpListener, TcpSocket, TypedHandle};
-use crate::mutant::Mutant;
 use crate::options::Options;
 use crate::platform::{Platform, Readiness};
 use crate::socket::{Phase, SocketSlot};
@@ -130,9 +129,7 @@ impl<P: Platform> Cx<'_, P> {
         };
         self.poll.progress();
         self.poll.accepted = true;
-        if !Mutant::AcceptBatonDropped.is_on() {
-            self.step_back(Source::readable(listener.index()));
-        }
+        self.step_back(Source::readable(listener.index()));
         self.add_socket(SocketSlot::new(platform, options, Phase::Connected, Readiness::WRITE))
     }
 

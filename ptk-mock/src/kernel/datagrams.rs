@@ -7,6 +7,7 @@ use ptk_core::{Datagram, Error, Handle, Options, Readiness, Rest, Reuse};
 use super::endpoint::Endpoint;
 use super::ready::Source;
 use super::{EndpointId, Kernel, address};
+use crate::mutant::Mutant;
 use crate::packet::{Body, Packet, Payload};
 use crate::random;
 use crate::socket::{Name, Socket};
@@ -161,6 +162,9 @@ impl Kernel {
     /// Nobody has the port that a datagram went to: an ICMP message says so, and a socket that is connected to that
     /// very port hears it (RFC 1122, 4.1.3.3, and udp(7)).
     fn refuse(&mut self, from: SocketAddr, to: SocketAddr) {
+        if Mutant::RefusalUnheard.is_on() {
+            return;
+        }
         if self.home.is_elsewhere(from.ip()) {
             self.outbox.push(Packet::datagram(to, from, Body::Unreachable));
         } else {

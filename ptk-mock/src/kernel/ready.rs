@@ -45,6 +45,11 @@ impl Signal {
         self.believed = self.believed.without(what);
     }
 
+    /// Whether the core was told of `what`.
+    pub(crate) const fn believes(&self, what: Readiness) -> bool {
+        self.believed.has(what)
+    }
+
     /// The source's readiness is `level` now.
     pub(crate) fn update(&mut self, level: Readiness, source: Source, queue: &mut ReadyQueue) {
         if !self.queued && !level.without(self.believed).is_none() {

@@ -10,6 +10,7 @@ use super::pipe::Pipe;
 use super::ready::Signal;
 use super::settings::TcpSettings;
 use super::wire::Wire;
+use crate::mutant::Mutant;
 
 /// Where an end is in its life.
 ///
@@ -129,6 +130,9 @@ impl Stream {
         self.phase = Phase::Over;
         self.peer = None;
         self.outgoing.clear();
+        if Mutant::ResetEatsData.is_on() {
+            self.incoming.clear();
+        }
         self.error = Some(error);
     }
 }

@@ -4,6 +4,7 @@ use ptk_core::{Close, Error, Half, Instant, Readiness, Received, Rest};
 
 use super::stream::{Owner, Phase, Stream};
 use super::{Kernel, StreamId};
+use crate::mutant::Mutant;
 
 impl Kernel {
     /// Receives. See [`Platform::receive`](ptk_core::Platform::receive).
@@ -28,6 +29,14 @@ impl Kernel {
         }
         self.make_room(id, count);
         Ok(Received { count, rest: rest_after(self.stream_mut(id)?) })
+    }
+
+    /// Whether nothing is left but an end or a failure that was announced.
+    pub(crate) fn has_announced_end(&self, id: StreamId) -> bool {
+        self.streams.get(id.0).is_some_and(|stream| {
+            let is_over = stream.end_arrived || stream.phase == Phase::Over;
+            is_over && stream.incoming.is_empty() && stream.signal.believes(Readiness::HANGUP)
+        })
     }
 
     /// Gives what a receive would get, and leaves it. See [`Platform::peek`](ptk_core::Platform::peek).
@@ -116,10 +125,10 @@ impl Kernel {
         if stream.phase != Phase::Up {
             return Err(Error::NotConnected);
         }
-        if half != Half::Write {
+        if half != Half::Write || Mutant::HalfCloseClosesBoth.is_on() {
             stream.deaf = true;
         }
-        if half != Half::Read {
+        if half != Half::Read && !Mutant::ShutdownIgnored.is_on() {
             stream.ended = true;
         }
         let peer = stream.peer;

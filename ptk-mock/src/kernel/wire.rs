@@ -11,6 +11,7 @@ use ptk_core::{Close, Duration, Error, Instant};
 use super::agenda::Action;
 use super::stream::{Owner, Phase, Stream};
 use super::{Kernel, ListenerId, StreamId};
+use crate::mutant::Mutant;
 use crate::packet::{Body, Packet, Payload};
 
 /// The most bytes of one segment: what an Ethernet frame holds behind the headers of IPv4 and TCP.
@@ -97,7 +98,8 @@ impl Kernel {
             self.outbox.extend(packet.denial());
             return true;
         };
-        if self.listeners.get(listener_id.0).is_none_or(super::Listener::is_full) {
+        let is_full = self.listeners.get(listener_id.0).is_none_or(super::Listener::is_full);
+        if is_full && !Mutant::BacklogEndless.is_on() {
             return false;
         }
         let wire = Wire::accepted(packet.reply, window);
@@ -205,12 +207,15 @@ impl Kernel {
             return None;
         }
         let count = stream.outgoing.len().min(wire.credit).min(MAX_SEGMENT);
-        if count > 0 {
-            wire.credit -= count;
+        let is_ended = stream.ended && Mutant::EndOvertakesData.is_on();
+        if count > 0 && !is_ended {
+            if !Mutant::WindowIgnored.is_on() {
+                wire.credit -= count;
+            }
             wire.in_flight += count;
             return Some(Body::Data(stream.outgoing.lend(count)));
         }
-        if stream.ended && stream.outgoing.is_empty() {
+        if stream.ended && (stream.outgoing.is_empty() || is_ended) {
             stream.end_sent = true;
             wire.in_flight += 1;
             return Some(Body::Fin);
@@ -224,7 +229,8 @@ impl Kernel {
         let threshold = stream.incoming.capacity().div_ceil(2);
         let Some(wire) = &mut stream.wire else { return };
         wire.untold += count;
-        if wire.untold >= threshold && stream.phase == Phase::Up && !stream.end_arrived {
+        let is_told = !Mutant::WindowNeverReopens.is_on();
+        if is_told && wire.untold >= threshold && stream.phase == Phase::Up && !stream.end_arrived {
             let room = core::mem::take(&mut wire.untold) as u32;
             self.emit(id, Body::Ack { taken: 0, room });
         }
@@ -254,7 +260,8 @@ impl Kernel {
             self.remove_stream(id);
             return;
         }
-        if how == Close::Abort || !stream.incoming.is_empty() {
+        let is_unread = !stream.incoming.is_empty() && !Mutant::UnreadCloseIsAnEnd.is_on();
+        if how == Close::Abort || is_unread {
             self.emit(id, Body::Reset);
             self.remove_stream(id);
             return;

@@ -167,7 +167,11 @@ impl Run<'_> {
     }
 
     fn step(&mut self) -> Result<(), Violation> {
+        let before = self.world.now();
         let step = self.world.step();
+        if self.world.now() < before {
+            return Err(Violation::new("time never goes back", format!("from {before} to {}", self.world.now())));
+        }
         self.check()?;
         self.check_peace()?;
         if !matches!(step, Step::Ran(_)) && self.world.is_at_rest() {
