@@ -10,7 +10,7 @@
 
 mod flights;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use ptk_core::{Duration, Instant};
@@ -310,8 +310,19 @@ impl Network {
             return None;
         }
         let heals = self.line(flight.from, flight.to).map_or(now, |line| line.cut_until);
+        let lane = (flight.packet.from, flight.packet.to);
         self.flights.launch(heals.saturating_add(RETRANSMIT).min(flight.deadline), flight);
+        self.keep_order(lane);
         None
+    }
+
+    /// A segment arrives later than it was going to, or earlier: those behind it do not overtake it, nor it those before.
+    fn keep_order(&mut self, lane: (SocketAddr, SocketAddr)) {
+        let is_in_lane =
+            |flight: &Flight| flight.packet.body.is_segment() && (flight.packet.from, flight.packet.to) == lane;
+        if let Some(last) = self.flights.put_in_order(is_in_lane) {
+            self.lanes.insert(lane, last);
+        }
     }
 
     /// Nobody took a segment: it comes again later, or its sender is told that nobody answers.
@@ -346,11 +357,12 @@ impl Network {
         }
         line.cut_until = now;
         environment.trace.changed(now, TraceEvent::LinkHealed { from, to });
+        let mut lanes = BTreeSet::new();
         for flight in self.flights.take_all(|flight| flight.is_stalled && flight.from == from && flight.to == to) {
-            let arrives = now + RETRANSMIT;
-            self.lanes.insert((flight.packet.from, flight.packet.to), arrives);
-            self.flights.launch(arrives, Flight { is_stalled: false, ..flight });
+            lanes.insert((flight.packet.from, flight.packet.to));
+            self.flights.launch(now + RETRANSMIT, Flight { is_stalled: false, ..flight });
         }
+        lanes.into_iter().for_each(|lane| self.keep_order(lane));
     }
 
     /// No link loses, doubles, delays or spoils anything any more.

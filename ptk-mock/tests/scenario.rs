@@ -8,7 +8,7 @@ mod ping;
 use echo::echo;
 use ping::ping;
 use ptk_core::{Duration, Instant};
-use ptk_mock::{Family, Faults, Link};
+use ptk_mock::{Family, Faults, Label, Link, World};
 
 /// How many seeds each proof takes.
 const SEEDS: u64 = 100;
@@ -25,6 +25,20 @@ fn an_echo_is_whole_under_swarms_of_faults() {
 fn an_echo_without_faults_has_the_same_trace_on_all_machines() {
     let report = echo("echo").check(0..20).expect("it holds");
     assert_eq!(report.hash.to_string(), "8e4fa7178a0b002b1e6bab5007d1212b");
+}
+
+#[test]
+fn a_stream_keeps_its_order_through_partitions_that_come_and_go() {
+    let part = |world: &mut World| world.part("client", "server");
+    let join = |world: &mut World| world.join("client", "server");
+    let ms = Duration::from_millis;
+    echo("echo")
+        .faults(Faults::of(&[Family::Streams]).rate(Label::Retransmit, 200_000))
+        .at(ms(1), part)
+        .at(ms(300), join)
+        .at(ms(400), part)
+        .at(ms(900), join)
+        .test(0..SEEDS);
 }
 
 #[test]
@@ -69,7 +83,7 @@ fn a_failure_is_shrunk_and_its_command_repeats_it() {
 
 #[test]
 fn a_goal_that_only_faults_reach_is_found_where_peace_breaks_out() {
-    let copies = |world: &ptk_mock::World| ping::stale(world) >= 30;
+    let copies = |world: &World| ping::stale(world) >= 30;
     let scenario = ping::endless("copies").links(Link::lan().duplicate_ppm(1_000_000));
     assert!(scenario.world(0).run_until(Instant::from_nanos(1_000_000_000), copies), "faults reach it");
     let scenario = scenario.eventually("thirty copies came", Duration::from_secs(1), copies);

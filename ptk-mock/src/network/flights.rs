@@ -79,6 +79,21 @@ impl Flights {
         taken
     }
 
+    /// Delays those that `matches` until they arrive in the order of their numbers. When the last of them does.
+    pub(crate) fn put_in_order(&mut self, matches: impl Fn(&Flight) -> bool) -> Option<Instant> {
+        let is_ours = |place: u32| self.places.get(place as usize).and_then(Option::as_ref).is_some_and(&matches);
+        let (mut ours, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.queue).into_iter().partition(|Reverse((.., place))| is_ours(*place));
+        ours.sort_unstable_by_key(|Reverse((_, order, _))| *order);
+        let mut last = None;
+        for Reverse((arrives, ..)) in &mut ours {
+            *arrives = last.into_iter().fold(*arrives, Instant::max);
+            last = Some(*arrives);
+        }
+        self.queue = others.into_iter().chain(ours).collect();
+        last
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
