@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use ptk_core::prelude::*;
-use ptk_mock::{Boot, Family, Faults, Scenario};
+use ptk_mock::{Boot, Family, Faults, Label, Scenario};
 
 const COUNT: u8 = 12;
 
@@ -72,6 +72,6 @@ pub fn scenario() -> Scenario {
     Scenario::new("datagrams")
         .node("answerer", answerer)
         .node("asker", asker)
-        .faults(Faults::of(&[Family::Readiness, Family::Time]))
+        .faults(Faults::of(&[Family::Readiness]).rate(Label::LateAlarm, 100_000))
         .eventually("all are answered", Duration::from_secs(5), |world| world.has_ended("asker"))
 }

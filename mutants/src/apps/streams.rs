@@ -27,7 +27,13 @@ impl<P: Platform> Protothread<P> for Client {
 
     #[protothread]
     fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut ()) -> Result<(), Error> {
-        self.socket = wait!(cx.connect(self.server))?;
+        // The server may not be there yet.
+        while self.socket.is_none() {
+            match wait!(cx.connect(self.server)) {
+                Err(Error::ConnectionRefused) => wait!(sleep!(Duration::from_millis(1))),
+                connected => self.socket = connected?,
+            }
+        }
         while self.round < ROUNDS {
             self.buffer.put_slice(&message(self.round))?;
             wait!(cx.send_all(self.socket, &mut self.buffer))?;
