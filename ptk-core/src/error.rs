@@ -74,6 +74,8 @@ pub enum Error {
     NameServerRefused,
     /// There is no name server to ask.
     NoNameServer,
+    /// The recording that is replayed has another call here. Only a replay can tell.
+    NotRecorded,
 }
 
 impl Error {
@@ -109,6 +111,7 @@ impl Error {
             Error::NameNotFound => -26,
             Error::NameServerRefused => -27,
             Error::NoNameServer => -28,
+            Error::NotRecorded => -29,
         }
     }
 }
@@ -144,6 +147,7 @@ impl fmt::Display for Error {
             Error::NameNotFound => "no host of this name has an address",
             Error::NameServerRefused => "the name server refused or failed",
             Error::NoNameServer => "there is no name server to ask",
+            Error::NotRecorded => "the call is not the one that was recorded",
         };
         f.write_str(text)
     }
@@ -182,9 +186,12 @@ impl embedded_io::Error for Error {
             Error::PermissionDenied => ErrorKind::PermissionDenied,
             Error::BufferFull => ErrorKind::WriteZero,
             Error::AlreadyConnected | Error::Busy => ErrorKind::AlreadyExists,
-            Error::Network | Error::WouldBlock | Error::UnexpectedEnd | Error::Deadlock | Error::NameServerRefused => {
-                ErrorKind::Other
-            }
+            Error::Network
+            | Error::WouldBlock
+            | Error::UnexpectedEnd
+            | Error::Deadlock
+            | Error::NameServerRefused
+            | Error::NotRecorded => ErrorKind::Other,
         }
     }
 }

@@ -38,7 +38,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn from_bits(bits: u64) -> Option<Kind> {
+    pub(crate) const fn from_bits(bits: u64) -> Option<Kind> {
         match bits {
             1 => Some(Kind::TcpSocket),
             2 => Some(Kind::TcpListener),

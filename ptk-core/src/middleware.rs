@@ -5,8 +5,9 @@
 //!
 //! | | | cost |
 //! |---|---|---|
-//! | [`Counted`] | counts calls, bytes and errors of each [`Operation`] | [`Counts`], 0.8 KB a loop, and a few additions a call |
+//! | [`Counted`] | counts calls, bytes and errors of each [`Operation`] | [`Counts`], 0.9 KB a loop, and a few additions a call |
 //! | [`Traced`] | tells each [`Call`] to an [`Observer`] | 8 bytes a socket, and what the observer does with it |
+//! | [`Recorded`] | writes each call and its outcome to a [`Recorder`], to be replayed in a test | 8 bytes a socket, a hash of each byte, and what the recorder takes |
 //!
 //! They stack: `Traced<Counted<Linux>, Log>` counts what the backend is asked to do, and writes it to the log.
 //!
@@ -66,20 +67,28 @@
 //! asks for `#[deny(clippy::missing_trait_methods)]` on that, so that no call with a default is forgotten.
 
 mod call;
+mod codec;
 mod counted;
+mod named;
+mod recorded;
+mod recording;
 mod traced;
 
 use core::net::{IpAddr, SocketAddr};
 
 pub use call::{Argument, Call, Operation, Outcome, SHOWN};
+pub use codec::Flaw;
 pub use counted::{Count, Counted, Counts};
-pub use traced::{Log, Observer, Traced, TracedSocket};
+pub use named::NamedSocket;
+pub use recorded::{RecordBuffer, Recorded, Recorder};
+pub use recording::{RecordedCall, RecordedCalls, RecordingError, RecordingPosition};
+pub use traced::{Log, Observer, Traced};
 
 use crate::error::Error;
 use crate::handle::{EventSource, Handle};
 use crate::options::{Options, SocketOption};
 use crate::platform::{Close, Datagram, Half, NameService, Platform, Received, Rest, Sink, Until};
-use crate::port::EventPortView;
+use crate::port::{EventPortView, Raised};
 use crate::time::Instant;
 
 /// The sockets of what is inside the middleware `M`, and so those of `M` too.
@@ -156,6 +165,9 @@ forward! {
     fn next_deadline(&mut self) -> Option<Instant>;
     fn wait<S: Sink>(&mut self, until: Until, sink: &mut S) -> Result<(), Error>;
     fn raise(&mut self, source: EventSource, value: u32) -> Result<(), Error>;
+    fn open_source(&mut self, index: usize) -> Result<u16, Error>;
+    fn is_raised(&mut self, index: usize) -> bool;
+    fn take_raised(&mut self, index: usize) -> Option<Raised>;
     fn open_stream(&mut self, peer: SocketAddr, options: &Options, token: Handle) -> Result<SocketOf<Self>, Error>;
     fn finish_connect(&mut self, socket: &mut SocketOf<Self>) -> Result<(), Error>;
     fn open_listener(&mut self, address: SocketAddr, options: &Options, token: Handle) -> Result<SocketOf<Self>, Error>;

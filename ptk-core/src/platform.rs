@@ -6,9 +6,9 @@
 use core::net::{IpAddr, SocketAddr};
 
 use crate::error::Error;
-use crate::handle::{EventSource, Handle};
+use crate::handle::{EventSource, Handle, Kind};
 use crate::options::{Options, SocketOption};
-use crate::port::EventPortView;
+use crate::port::{EventPortView, Raised};
 use crate::time::Instant;
 
 /// What a socket can do now, as far as its platform knows.
@@ -28,6 +28,16 @@ impl Readiness {
     pub const HANGUP: Readiness = Readiness(4);
     /// READ, WRITE and HANGUP.
     pub const ALL: Readiness = Readiness(7);
+
+    /// As a number, for records.
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The readiness of a record.
+    pub(crate) const fn from_bits(bits: u8) -> Option<Readiness> {
+        if bits <= Readiness::ALL.0 { Some(Readiness(bits)) } else { None }
+    }
 
     /// The bits of both.
     #[inline]
@@ -223,6 +233,32 @@ pub trait Platform {
             Some(port) => port.raise(source, value).map(|_wake| ()),
             None => Err(Error::NotSupported),
         }
+    }
+
+    /// Opens source `index` of the port, and gives the generation that its handle carries.
+    ///
+    /// What the loop learns from its port comes through this and the next two, so that middleware can see it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] without a port; [`Error::TableFull`] if the port has no such source; [`Error::Busy`] if it
+    /// is open or has used up its generations.
+    fn open_source(&mut self, index: usize) -> Result<u16, Error> {
+        let port = self.port().ok_or(Error::NotSupported)?;
+        if index >= port.capacity() {
+            return Err(Error::TableFull { kind: Kind::EventSource, capacity: port.capacity() as u32 });
+        }
+        port.open(index)
+    }
+
+    /// Whether source `index` of the port was raised since its event was last taken.
+    fn is_raised(&mut self, index: usize) -> bool {
+        self.port().is_some_and(|port| port.is_raised(index))
+    }
+
+    /// Takes what source `index` of the port was raised with.
+    fn take_raised(&mut self, index: usize) -> Option<Raised> {
+        self.port()?.take(index)
     }
 
     /// Starts to connect to `peer`. [`Readiness::WRITE`] for `token` announces that it ended;

@@ -32,16 +32,14 @@ impl<P: Platform> Cx<'_, P> {
     }
 
     fn open_source(&mut self) -> Result<EventSource, Error> {
-        let port = self.platform.port().ok_or(Error::NotSupported)?;
-        let capacity = self.sources.capacity().min(port.capacity()) as u32;
-        let full = Error::TableFull { kind: Kind::EventSource, capacity };
+        let full = Error::TableFull { kind: Kind::EventSource, capacity: self.sources.capacity() as u32 };
         // The port is the authority on generations: it outlives the loop.
         let (index, generation) = loop {
             let index = self.sources.next_index().ok_or(full)?;
-            match port.open(index) {
+            match self.platform.open_source(index) {
                 Ok(generation) => break (index, generation),
                 Err(Error::Busy) => self.sources.retire_next(),
-                Err(_) => return Err(full),
+                Err(error) => return Err(error),
             }
         };
         self.sources.advance_generation(index, u32::from(generation));
@@ -61,8 +59,10 @@ impl<P: Platform> Cx<'_, P> {
             return Poll::Ready(Err(self.fail(Error::InvalidHandle)));
         };
         let may_look = !Mutant::RaiseTakenWhenWokenOnly.is_on() || self.was_woken_by(Source::raised(handle.index()));
-        let port = self.platform.port().filter(|_| self.poll.may_progress() && may_look);
-        if let Some(raised) = port.and_then(|port| port.take(handle.index())) {
+        if self.poll.may_progress()
+            && may_look
+            && let Some(raised) = self.platform.take_raised(handle.index())
+        {
             self.poll.progress();
             return Poll::Ready(Ok(raised));
         }
@@ -82,8 +82,8 @@ impl<P: Platform> Cx<'_, P> {
         raised.map_err(|error| self.fail(error))
     }
 
-    pub(crate) fn is_raised(&self, index: usize) -> bool {
-        self.platform.port().is_some_and(|port| port.is_raised(index))
+    pub(crate) fn is_raised(&mut self, index: usize) -> bool {
+        self.platform.is_raised(index)
     }
 
     pub(crate) fn close_source(&mut self, handle: Handle) {

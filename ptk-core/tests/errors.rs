@@ -7,7 +7,7 @@ use ptk_core::{Error, Kind, TimedOut};
 
 const FULL: Error = Error::TableFull { kind: Kind::TcpSocket, capacity: 64 };
 
-const ALL: [(Error, i32, ErrorKind); 28] = [
+const ALL: [(Error, i32, ErrorKind); 29] = [
     (Error::InvalidHandle, -1, ErrorKind::InvalidInput),
     (Error::InvalidArgument, -2, ErrorKind::InvalidInput),
     (Error::OutOfMemory, -3, ErrorKind::OutOfMemory),
@@ -36,6 +36,7 @@ const ALL: [(Error, i32, ErrorKind); 28] = [
     (Error::NameNotFound, -26, ErrorKind::NotFound),
     (Error::NameServerRefused, -27, ErrorKind::Other),
     (Error::NoNameServer, -28, ErrorKind::Unsupported),
+    (Error::NotRecorded, -29, ErrorKind::Other),
 ];
 
 #[test]

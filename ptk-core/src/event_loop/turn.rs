@@ -180,19 +180,17 @@ impl<P: Platform> Cx<'_, P> {
 
     fn deliver_raised<S: TaskSet<P>>(&mut self, set: &mut S) {
         for index in 0..self.sources.capacity() {
-            if !self.is_raised(index) {
-                continue;
-            }
-            let Some(slot) = self.sources.slot_at(index) else { continue };
-            if !slot.waiters().has_handler() {
-                self.wake_first(Source::raised(index));
-                if Mutant::FirstRaiseOnly.is_on() {
-                    return;
+            let Some(handle) = self.sources.handle_at(index) else { continue };
+            if !self.has_handler(handle) {
+                if self.is_raised(index) {
+                    self.wake_first(Source::raised(index));
+                    if Mutant::FirstRaiseOnly.is_on() {
+                        return;
+                    }
                 }
                 continue;
             }
-            let raised = self.platform.port().and_then(|port| port.take(index));
-            if let (Some(handle), Some(raised)) = (self.sources.handle_at(index), raised) {
+            if let Some(raised) = self.platform.take_raised(index) {
                 self.tell(set, handle, Event::Raised(raised));
             }
         }

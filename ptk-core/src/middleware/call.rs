@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::handle::{EventSource, Handle};
 use crate::options::SocketOption;
 use crate::platform::{Close, Datagram, Half, NameService, Readiness, Received, Rest, Until};
+use crate::port::Raised;
 use crate::time::Instant;
 
 /// How many bytes of a payload the text of a [`Call`] shows.
@@ -56,6 +57,12 @@ operations! {
     Raised = "raised"
     /// [`Platform::raise`](crate::Platform::raise), which is not how threads and interrupts do it.
     Raise = "raise"
+    /// [`Platform::open_source`](crate::Platform::open_source).
+    OpenSource = "open_source"
+    /// [`Platform::is_raised`](crate::Platform::is_raised).
+    IsRaised = "is_raised"
+    /// [`Platform::take_raised`](crate::Platform::take_raised).
+    TakeRaised = "take_raised"
     /// [`Platform::open_stream`](crate::Platform::open_stream).
     OpenStream = "open_stream"
     /// [`Platform::finish_connect`](crate::Platform::finish_connect).
@@ -145,10 +152,14 @@ pub enum Argument<'a> {
     Option(SocketOption),
     /// How many bytes are asked for.
     Count(usize),
+    /// The number of a source in the port.
+    Index(usize),
     /// One thing that was told about names.
     NameService(NameService<'a>),
     /// A name, and one address that was told for it.
     Host(&'a str, IpAddr),
+    /// A name.
+    Name(&'a str),
 }
 
 /// What a call that succeeded gave.
@@ -169,11 +180,19 @@ pub enum Outcome {
     Time(Instant),
     /// No deadline.
     NoDeadline,
+    /// The generation of a source.
+    Generation(u16),
+    /// Whether it is so.
+    Is(bool),
+    /// What a source was raised with.
+    Raised(Raised),
+    /// The source was not raised.
+    NotRaised,
 }
 
 impl Call<'_> {
     /// A call of `operation` without anything, to be filled in.
-    pub(super) const fn of(operation: Operation) -> Self {
+    pub const fn of(operation: Operation) -> Self {
         Call { operation, socket: None, argument: Argument::None, data: &[], result: Ok(Outcome::Done) }
     }
 }
@@ -185,7 +204,9 @@ impl fmt::Display for Call<'_> {
             write!(f, " {socket}")?;
         }
         write!(f, "{}", self.argument)?;
-        show_payload(f, self.data)?;
+        if self.operation != Operation::Entropy {
+            show_payload(f, self.data)?;
+        }
         match self.result {
             Ok(outcome) => write!(f, "{outcome}"),
             Err(error) => write!(f, " -> {error}"),
@@ -220,8 +241,10 @@ impl fmt::Display for Argument<'_> {
             Argument::Close(how) => write!(f, " {how:?}"),
             Argument::Option(option) => write!(f, " {option:?}"),
             Argument::Count(count) => write!(f, " {count}"),
+            Argument::Index(index) => write!(f, " {index}"),
             Argument::NameService(item) => write!(f, " {item:?}"),
             Argument::Host(name, address) => write!(f, " {name:?} {address}"),
+            Argument::Name(name) => write!(f, " {name:?}"),
         }
     }
 }
@@ -240,6 +263,11 @@ impl fmt::Display for Outcome {
             Outcome::Address(address) => write!(f, " -> {address}"),
             Outcome::Time(time) => write!(f, " -> {time}"),
             Outcome::NoDeadline => f.write_str(" -> none"),
+            Outcome::Generation(generation) => write!(f, " -> #{generation}"),
+            Outcome::Is(true) => f.write_str(" -> yes"),
+            Outcome::Is(false) => f.write_str(" -> no"),
+            Outcome::Raised(Raised { count, value }) => write!(f, " -> {count} x {value}"),
+            Outcome::NotRaised => f.write_str(" -> nothing"),
         }
     }
 }

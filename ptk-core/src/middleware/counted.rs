@@ -9,6 +9,7 @@ use crate::handle::{EventSource, Handle};
 use crate::inspect::Unhashed;
 use crate::options::{Options, SocketOption};
 use crate::platform::{Close, Datagram, Half, NameService, Platform, Readiness, Received, Rest, Sink, Until};
+use crate::port::Raised;
 use crate::time::Instant;
 
 /// A platform that counts what another one is asked to do.
@@ -62,13 +63,13 @@ pub struct Count {
     pub bytes: u64,
 }
 
-/// What was counted of all operations. 864 bytes, at first all zero.
+/// What was counted of all operations. 960 bytes, at first all zero.
 ///
 /// Its text is a table of the operations that were asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Counts([Count; Operation::ALL.len()]);
 
-const _: () = assert!(size_of::<Counts>() == 864);
+const _: () = assert!(size_of::<Counts>() == 960);
 
 impl Counts {
     const NONE: Counts = Counts([Count { calls: 0, would_block: 0, errors: 0, bytes: 0 }; Operation::ALL.len()]);
@@ -188,6 +189,21 @@ impl<P: Platform> Middleware for Counted<P> {
     fn raise(&mut self, source: EventSource, value: u32) -> Result<(), Error> {
         let result = self.inner.raise(source, value);
         self.counted(Operation::Raise, result)
+    }
+
+    fn open_source(&mut self, index: usize) -> Result<u16, Error> {
+        let result = self.inner.open_source(index);
+        self.counted(Operation::OpenSource, result)
+    }
+
+    fn is_raised(&mut self, index: usize) -> bool {
+        self.note(Operation::IsRaised);
+        self.inner.is_raised(index)
+    }
+
+    fn take_raised(&mut self, index: usize) -> Option<Raised> {
+        self.note(Operation::TakeRaised);
+        self.inner.take_raised(index)
     }
 
     fn open_stream(&mut self, peer: SocketAddr, options: &Options, token: Handle) -> Result<P::Socket, Error> {

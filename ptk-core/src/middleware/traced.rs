@@ -4,12 +4,12 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::net::{IpAddr, SocketAddr};
 
-use super::{Argument, Call, Operation, Outcome};
+use super::{Argument, Call, NamedSocket, Operation, Outcome};
 use crate::error::Error;
 use crate::handle::{EventSource, Handle};
 use crate::options::{Options, SocketOption};
 use crate::platform::{Close, Datagram, Half, NameService, Platform, Readiness, Received, Rest, Sink, Until};
-use crate::port::EventPortView;
+use crate::port::{EventPortView, Raised};
 use crate::time::Instant;
 
 /// Who is told of calls. Every `FnMut(&Call<'_>)` is one. For a loop in a `static` take a `fn(&Call<'_>)`, or a type of
@@ -107,25 +107,6 @@ impl<P: fmt::Debug, O> fmt::Debug for Traced<P, O> {
     }
 }
 
-/// A socket of a [`Traced`] platform: one of what is inside, and its token.
-#[derive(Clone, Hash, Debug)]
-pub struct TracedSocket<S> {
-    inner: S,
-    token: Option<Handle>,
-}
-
-impl<S> TracedSocket<S> {
-    /// The socket `inner`, which was opened with `token` by a call that only the platform inside has.
-    pub const fn new(inner: S, token: Handle) -> Self {
-        TracedSocket { inner, token: Some(token) }
-    }
-
-    /// What is inside.
-    pub const fn inner(&self) -> &S {
-        &self.inner
-    }
-}
-
 impl<P: Platform, O: Observer> Traced<P, O> {
     /// Tells of a call that has opened a socket, and gives that its token.
     fn opened(
@@ -133,10 +114,10 @@ impl<P: Platform, O: Observer> Traced<P, O> {
         call: Call<'_>,
         token: Handle,
         opened: Result<P::Socket, Error>,
-    ) -> Result<TracedSocket<P::Socket>, Error> {
+    ) -> Result<NamedSocket<P::Socket>, Error> {
         let result = opened.as_ref().map(|_| Outcome::Done).map_err(|error| *error);
         self.observer.call(&Call { socket: Some(token), result, ..call });
-        opened.map(|inner| TracedSocket::new(inner, token))
+        opened.map(|inner| NamedSocket::new(inner, token))
     }
 
     /// Tells of a call that gives nothing but its success.
@@ -159,7 +140,7 @@ impl<P: Platform, O: Observer> Traced<P, O> {
 }
 
 /// A call of `operation` on `socket`.
-const fn on<S>(operation: Operation, socket: &TracedSocket<S>) -> Call<'static> {
+const fn on<S>(operation: Operation, socket: &NamedSocket<S>) -> Call<'static> {
     Call { socket: socket.token, ..Call::of(operation) }
 }
 
@@ -195,9 +176,9 @@ impl<S: Sink, O: Observer> Sink for TracedSink<'_, S, O> {
 // Its sockets are its own, so it cannot be a `Middleware`; the lint sees that no call with a default is forgotten.
 #[deny(clippy::missing_trait_methods)]
 impl<P: Platform, O: Observer> Platform for Traced<P, O> {
-    type Socket = TracedSocket<P::Socket>;
+    type Socket = NamedSocket<P::Socket>;
 
-    const CLOSED: Self::Socket = TracedSocket { inner: P::CLOSED, token: None };
+    const CLOSED: Self::Socket = NamedSocket::closed(P::CLOSED);
 
     fn open(&mut self) -> Result<(), Error> {
         let result = self.inner.open();
@@ -230,6 +211,31 @@ impl<P: Platform, O: Observer> Platform for Traced<P, O> {
     fn raise(&mut self, source: EventSource, value: u32) -> Result<(), Error> {
         let result = self.inner.raise(source, value);
         self.done(Call { argument: Argument::Source(source, value), ..Call::of(Operation::Raise) }, result)
+    }
+
+    fn open_source(&mut self, index: usize) -> Result<u16, Error> {
+        let result = self.inner.open_source(index);
+        let outcome = result.map(Outcome::Generation);
+        self.observer.call(&Call {
+            argument: Argument::Index(index),
+            result: outcome,
+            ..Call::of(Operation::OpenSource)
+        });
+        result
+    }
+
+    fn is_raised(&mut self, index: usize) -> bool {
+        let is_raised = self.inner.is_raised(index);
+        let result = Ok(Outcome::Is(is_raised));
+        self.observer.call(&Call { argument: Argument::Index(index), result, ..Call::of(Operation::IsRaised) });
+        is_raised
+    }
+
+    fn take_raised(&mut self, index: usize) -> Option<Raised> {
+        let raised = self.inner.take_raised(index);
+        let result = Ok(raised.map_or(Outcome::NotRaised, Outcome::Raised));
+        self.observer.call(&Call { argument: Argument::Index(index), result, ..Call::of(Operation::TakeRaised) });
+        raised
     }
 
     fn open_stream(&mut self, peer: SocketAddr, options: &Options, token: Handle) -> Result<Self::Socket, Error> {
