@@ -2,18 +2,19 @@
 
 use std::net::{SocketAddr, TcpStream};
 
-use ptk_core::middleware::{Call, Counted, Traced};
+use ptk_core::middleware::{Call, Counted, RecordBuffer, Recorded, Traced};
 use ptk_core::{Cx, Duration, EventLoop, Platform};
 use ptk_linux::Linux;
 use ptk_tests::linux::{LinuxBackend, in_two_threads, signals_during};
 use ptk_tests::stage::{Loop, Stage};
 use ptk_tests::{Backend, Exception, Network, Raise, UrgentPeer};
 
-/// Both at once, with an observer that a `static` could have.
-type Around<P> = Traced<Counted<P>, fn(&Call<'_>)>;
+/// All at once, with an observer that a `static` could have, and a recorder that is soon full.
+type Around<P> = Traced<Counted<Recorded<P, RecordBuffer<4096>>>, fn(&Call<'_>)>;
 
 fn around<P>(inner: P) -> Around<P> {
-    Traced::new(Counted::new(inner), |call| assert!(!call.to_string().is_empty()))
+    let recorded = Recorded::new(inner, RecordBuffer::new());
+    Traced::new(Counted::new(recorded), |call| assert!(!call.to_string().is_empty()))
 }
 
 /// Middleware around Linux.
@@ -96,7 +97,7 @@ mod simulated {
 
     /// The mock inside.
     fn inside(platform: &mut Around<Mock>) -> &mut Mock {
-        platform.inner_mut().inner_mut()
+        platform.inner_mut().inner_mut().inner_mut()
     }
 
     /// A peer of the mock inside.

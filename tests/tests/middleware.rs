@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use ptk_core::middleware::{Call, Count, Counted, Operation, SHOWN, Traced};
+use ptk_core::middleware::{Call, Count, Counted, Operation, RecordBuffer, Recorded, RecordedCalls, SHOWN, Traced};
 use ptk_core::prelude::*;
 use ptk_core::{
-    Close, Datagram, EventPort, EventPortView, Handle, NameService, Readiness, Received, Rest, Sink, SocketOption,
-    Until,
+    Close, Datagram, EventPort, EventPortView, Handle, NameService, Raised, Readiness, Received, Rest, Sink,
+    SocketOption, Until,
 };
-use ptk_mock::Mock;
+use ptk_mock::{Mock, Replayed};
 
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7);
 const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
@@ -240,6 +240,21 @@ impl Platform for Probe {
         Err(Error::Protocol)
     }
 
+    fn open_source(&mut self, index: usize) -> Result<u16, Error> {
+        self.calls.push("open_source");
+        Ok(index as u16 + 10)
+    }
+
+    fn is_raised(&mut self, index: usize) -> bool {
+        self.calls.push("is_raised");
+        index == 4
+    }
+
+    fn take_raised(&mut self, index: usize) -> Option<Raised> {
+        self.calls.push("take_raised");
+        (index == 5).then_some(Raised { count: 6, value: 7 })
+    }
+
     fn open_stream(&mut self, _: SocketAddr, _: &Options, _: Handle) -> Result<u8, Error> {
         self.calls.push("open_stream");
         Ok(1)
@@ -378,8 +393,9 @@ fn call_everything<P: Platform>(platform: &mut P) {
     let mut reports = Reports::default();
     assert_eq!(platform.wait(Until::Event, &mut reports), Err(Error::Deadlock));
     assert_eq!(reports.0, [&format!("{TOKEN} --h"), "alarm", "raised"]);
-    assert_eq!(platform.port().map(EventPortView::capacity), Some(1));
     assert_eq!(platform.raise(EventSource::NONE, 3), Err(Error::Protocol));
+    assert_eq!((platform.open_source(3), platform.is_raised(4)), (Ok(13), true));
+    assert_eq!(platform.take_raised(5), Some(Raised { count: 6, value: 7 }));
     let mut socket = platform.open_stream(ADDRESS, &options, token).ok().unwrap();
     assert_eq!(platform.finish_connect(&mut socket), Err(Error::NoRoute));
     assert_eq!(platform.open_listener(ADDRESS, &options, token).err(), Some(Error::AddressInUse));
@@ -418,7 +434,12 @@ fn check_probe(probe: &Probe) {
     let mut expected: Vec<&str> = calls_of_contract.map(|operation| operation.name()).collect();
     expected.sort_unstable();
     assert_eq!(calls, expected);
-    assert_eq!(*probe.looks.borrow(), ["port", "last_os_error"]);
+    assert_eq!(*probe.looks.borrow(), ["last_os_error"]);
+}
+
+/// The port is the probe's.
+fn check_port(platform: &impl Platform) {
+    assert_eq!(platform.port().map(EventPortView::capacity), Some(1));
 }
 
 /// Middleware that is different in nothing.
@@ -441,6 +462,7 @@ fn middleware_forwards_every_call_that_it_does_not_define() {
     let mut platform = Plain(Probe::default());
     call_everything(&mut platform);
     check_probe(&platform.0);
+    check_port(&platform);
 }
 
 #[test]
@@ -448,6 +470,7 @@ fn a_counter_forwards_and_counts_every_call() {
     let mut platform = Counted::new(Probe::default());
     call_everything(&mut platform);
     check_probe(platform.inner());
+    check_port(&platform);
     for operation in Operation::ALL {
         assert_eq!(platform.counts().of(*operation).calls, 1, "{operation}");
     }
@@ -465,10 +488,29 @@ fn a_tracer_forwards_and_tells_every_call() {
     let mut platform = Traced::new(Probe::default(), |call: &Call<'_>| told.push(call.operation));
     call_everything(&mut platform);
     check_probe(platform.inner());
+    check_port(&platform);
     drop(platform);
     for operation in Operation::ALL {
         assert_eq!(told.iter().filter(|other| *other == operation).count(), 1, "{operation}");
     }
+}
+
+#[test]
+fn a_recording_holds_every_call_and_answers_each_as_the_platform_did() {
+    let mut platform = Recorded::new(Probe::default(), RecordBuffer::<1024>::new());
+    call_everything(&mut platform);
+    let calls: Vec<&str> = platform.inner().calls.clone();
+    assert_eq!(calls.len(), Operation::ALL.len() - 3);
+    check_port(&platform);
+    let recording = platform.recorder().as_bytes();
+    let mut recorded = RecordedCalls::new(recording).unwrap().map(Result::unwrap);
+    for operation in Operation::ALL {
+        assert!(recorded.clone().any(|record| record.call.operation == *operation), "{operation}");
+    }
+    assert_eq!(recorded.find(|record| record.os_error.is_some()).unwrap().os_error, Some(99));
+    let mut replayed = Replayed::new(recording).unwrap();
+    call_everything(&mut replayed);
+    assert_eq!((replayed.finish(), replayed.calls()), (Ok(()), calls.len() as u64));
 }
 
 #[test]
@@ -489,4 +531,8 @@ fn what_is_random_is_never_told() {
     platform.entropy(&mut [0; 4]).unwrap();
     drop(platform);
     assert_eq!(lines, ["entropy 4"]);
+    let mut recorded = Recorded::new(Probe::default(), RecordBuffer::<64>::new());
+    recorded.entropy(&mut [0; 4]).unwrap();
+    let record = RecordedCalls::new(recorded.recorder().as_bytes()).unwrap().next().unwrap().unwrap();
+    assert_eq!((record.call.data, record.to_string()), (&[0xA5; 4][..], "entropy 4 (os error 99)".into()));
 }

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use counting_allocator::allocations;
-use ptk_core::middleware::{Call, Counted, Observer, Operation, Traced};
+use ptk_core::middleware::{Call, Counted, Observer, Operation, RecordBuffer, Recorded, RecordedCalls, Traced};
 use ptk_core::prelude::*;
 use ptk_linux::Linux;
 
@@ -77,7 +77,8 @@ impl<P: Platform> Protothread<P> for Scene {
 fn a_loop_with_middleware_takes_no_memory_from_the_heap() {
     let before = allocations();
     let line = Line { text: [0; 256], length: 0, calls: 0 };
-    let mut event_loop = EventLoop::<_, 1, 3>::new(0, Traced::new(Counted::new(Linux::new()), line));
+    let recorded = Recorded::new(Linux::new(), RecordBuffer::<8192>::new());
+    let mut event_loop = EventLoop::<_, 1, 3>::new(0, Traced::new(Counted::new(recorded), line));
     let opened = event_loop.open();
     let ran = event_loop.run(&mut [Scene::default()]);
     let failed = event_loop.counters().failed_tasks;
@@ -85,9 +86,13 @@ fn a_loop_with_middleware_takes_no_memory_from_the_heap() {
     let bytes = platform.inner().counts().of(Operation::Receive).bytes;
     let printed = write!(Sink, "{}", platform.inner().counts());
     let calls = platform.observer().calls;
+    let recorded = platform.inner().inner();
+    let lost = recorded.lost();
+    let sound = RecordedCalls::new(recorded.recorder().as_bytes()).map(|calls| calls.filter(Result::is_ok).count());
     drop(event_loop);
     let count = allocations() - before;
     assert_eq!((opened, ran, failed, bytes, printed), (Ok(()), Ok(()), 0, 64, Ok(())));
     assert!(calls > 10);
+    assert_eq!((sound, lost), (Ok(calls as usize), 0), "each call is traced and recorded");
     assert_eq!(count, 0, "allocations");
 }

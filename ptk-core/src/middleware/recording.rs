@@ -9,6 +9,9 @@
 //! up to there, checks left out, folded to 16 bits: it tells of bytes that changed, and of records that are missing or
 //! stand in another order.
 
+#[cfg(test)]
+mod tests;
+
 use core::fmt;
 
 use super::codec::{Flaw, Reader, Writer};
