@@ -121,6 +121,14 @@ impl std::error::Error for Difference {}
 #[derive(Clone, Hash, Debug)]
 pub struct ReplayedSocket(Option<Handle>);
 
+impl ReplayedSocket {
+    /// The socket that was opened with `token`, by a call that only the recorded platform has.
+    #[must_use]
+    pub const fn new(token: Handle) -> ReplayedSocket {
+        ReplayedSocket(Some(token))
+    }
+}
+
 impl Replayed {
     /// Plays `recording`, which is read once to see that it is sound.
     ///

@@ -177,6 +177,14 @@ fn what_middleware_notes_is_no_part_of_the_state() {
     assert_ne!(first.platform().inner().counts(), second.platform().inner().counts());
     let _ = second.cx().listen(SERVER).unwrap();
     assert_ne!(hash(&first), hash(&second), "the world inside is part of it");
+
+    let scene = || Recorded::new(Mock::new(), RecordBuffer::<64>::new());
+    let (first, mut second) = (play(scene()), play(scene()));
+    assert!(first.platform().lost() > 0);
+    *second.platform_mut().recorder_mut() = RecordBuffer::new();
+    assert_eq!(hash(&first), hash(&second));
+    let _ = second.cx().listen(SERVER).unwrap();
+    assert_ne!(hash(&first), hash(&second), "the world inside is part of it");
 }
 
 #[test]
