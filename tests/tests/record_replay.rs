@@ -114,9 +114,9 @@ fn a_recording_holds_what_came_from_everywhere() {
     assert_eq!(count("name_service Search(\"nowhere.example\")"), 1);
     assert_eq!((count("\"how much is it?\" -> 15 from 127.0.0.1:"), count("\"twelve\" -> 6 from 127.0.0.1:")), (5, 5));
     assert_eq!((count("finish_connect TcpSocket 3.1#1 -> connection refused"), count("(os error 111)")), (1, 1));
-    assert!(count("entropy 32") >= 20 && count("(room for ") >= 40 && count("alarm") > 5, "{lines:#?}");
+    assert!(count("entropy 32") == 20 && count("(room for ") >= 40 && count("alarm") > 0, "{lines:#?}");
     // The thread's raises merge, so how many a take gets depends on it alone.
-    assert!(application.counter.raised.len() > 10 && application.shared.told.len() > 10);
+    assert!(!application.counter.raised.is_empty() && !application.shared.told.is_empty());
     let taken = application.counter.raised.iter().chain(&application.shared.told);
     for (count, value) in taken {
         assert!(lines.iter().any(|line| line.ends_with(&format!(" -> {count} x {value}"))), "{count} x {value}");

@@ -131,6 +131,12 @@ fn an_application_that_ends_early_or_late_differs() {
     assert_eq!((early.call, early.called.as_deref(), replayed.difference()), (2, None, None));
     assert!(early.to_string().ends_with("\ncalled:   nothing: the application has ended"), "{early}");
 
+    let mut event_loop = SmallLoop::new(0, Replayed::new(&recording[..]).unwrap());
+    event_loop.open().unwrap();
+    event_loop.turn(&mut [Small::default()]).unwrap();
+    let early = event_loop.platform().finish().unwrap_err();
+    assert_eq!((early.call, early.called), (event_loop.platform().calls() + 1, None));
+
     let (mut event_loop, _) = play_small(Replayed::new(&recording[..]).unwrap(), Change::Nothing);
     let calls = event_loop.platform().calls();
     assert_eq!(event_loop.platform().left(), 0);
@@ -212,6 +218,9 @@ fn a_clone_goes_on_from_where_it_was_made() {
     assert_ne!(before, hash(&event_loop, set));
     copy.run(copied_set).unwrap();
     assert_eq!((copy.platform().finish(), hash(&event_loop, set)), (Ok(()), hash(&copy, copied_set)));
+    let (one, other) =
+        [recording.len(), bounds(&recording)[9]].map(|end| Replayed::new(&recording[..end]).unwrap()).into();
+    assert_ne!(hash(&SmallLoop::new(0, one), set), hash(&SmallLoop::new(0, other), set), "what is to come differs");
 }
 
 #[test]

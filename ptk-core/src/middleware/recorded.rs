@@ -90,8 +90,8 @@ impl<const N: usize> Recorder for RecordBuffer<N> {
 /// [`lost`](Self::lost) counts what came behind it, and the application goes on as before.
 ///
 /// The recording stands outside of the state that a hash stands for, and is not printed. What it costs, beside what the
-/// recorder takes: the token of each socket in the loop's table, 8 bytes and what that takes to align; 12 to 30 bytes for
-/// most calls, with their data; a multiplication for each of those bytes.
+/// recorder takes: the token of each socket in the loop's table, 8 bytes and what that takes to align; 4 to 20 bytes for
+/// most calls, and their data; a multiplication for each byte.
 ///
 /// Into a buffer, to be looked at when something has gone wrong:
 ///
@@ -111,7 +111,7 @@ impl<const N: usize> Recorder for RecordBuffer<N> {
 /// # Ok::<(), ptk_core::Error>(())
 /// ```
 ///
-/// Into a file, or whatever else is [`std::io::Write`]:
+/// Into a file, or whatever else is `std::io::Write`:
 ///
 /// ```
 /// use std::io::Write;
