@@ -1,7 +1,7 @@
 //! The mock against Linux: random scripts of socket operations run on both, in step, and what each operation shows must be
 //! the same. What Linux does later than the mock is waited for; what is ready without an event is a difference, too.
 //!
-//! `PTK_FIDELITY_SCRIPTS` is how many scripts to run: 100000 take some ten minutes. `PTK_FIDELITY_SEED` is the first one's
+//! `PTK_FIDELITY_SCRIPTS` is how many scripts to run: 100000 take some five minutes. `PTK_FIDELITY_SEED` is the first one's
 //! seed; the others follow it.
 
 #[path = "fidelity/deviations.rs"]
