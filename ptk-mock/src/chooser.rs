@@ -120,6 +120,7 @@ impl Chooser {
     }
 
     /// How often the answer to `label` is not benign.
+    #[inline]
     pub(crate) fn rate_of(&self, label: Label) -> u32 {
         self.faults.rate_of(label)
     }
@@ -139,9 +140,6 @@ impl Chooser {
     /// Which of the nodes that have something to do runs next.
     #[inline]
     pub(crate) fn choose_node(&mut self, candidates: &[NodeId]) -> usize {
-        if candidates.len() <= 1 {
-            return 0;
-        }
         let Some(priorities) = &mut self.priorities else {
             return self.choose(Label::Schedule, NodeId(0), candidates.len() as u32) as usize;
         };

@@ -22,6 +22,12 @@ impl Environment {
         Environment { clock: Clock::new(), chooser: Chooser::benign(), trace: TraceLog::off() }
     }
 
+    /// That of a mock that is no node.
+    #[cold]
+    pub(crate) fn own() -> Box<Environment> {
+        Box::new(Environment::benign())
+    }
+
     /// The time now.
     #[inline]
     pub(crate) const fn now(&self) -> Instant {
@@ -36,12 +42,17 @@ impl Environment {
     }
 
     /// As `choose`, with a rate in parts per million.
+    #[inline(never)]
     pub(crate) fn choose_at(&mut self, label: Label, node: NodeId, n: u32, ppm: u32) -> u32 {
         self.traced(|chooser| chooser.choose_at(label, node, n, ppm))
     }
 
     /// Which of the nodes that have something to do runs next.
+    #[inline]
     pub(crate) fn choose_node(&mut self, candidates: &[NodeId]) -> usize {
+        if candidates.len() <= 1 {
+            return 0;
+        }
         self.traced(|chooser| chooser.choose_node(candidates))
     }
 

@@ -69,6 +69,8 @@ pub(crate) struct Kernel {
     home: Home,
     /// Packets for other hosts, in the order in which they were sent.
     outbox: Vec<Packet>,
+    /// The ends whose other ends were perhaps not told of what has arrived.
+    owing: Vec<StreamId>,
 }
 
 impl Kernel {
@@ -86,6 +88,7 @@ impl Kernel {
             descriptor_limit,
             home,
             outbox: Vec::new(),
+            owing: Vec::new(),
         }
     }
 

@@ -172,13 +172,17 @@ impl Mock {
         self.crash
     }
 
+    #[inline]
     fn environment(&mut self) -> &mut Environment {
-        self.environment.get_or_insert_with(|| Box::new(Environment::benign()))
+        self.environment.get_or_insert_with(Environment::own)
     }
 
+    #[inline]
     fn choose(&mut self, label: Label, n: u32) -> u32 {
-        let node = self.node;
-        self.environment().choose(label, node, n)
+        match &mut self.environment {
+            Some(environment) => environment.choose(label, self.node, n),
+            None => 0,
+        }
     }
 
     /// Moves the clock, and has the kernel do what falls due on the way, each at its time.

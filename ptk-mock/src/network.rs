@@ -11,7 +11,6 @@
 mod flights;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use ptk_core::{Duration, Instant};
 
@@ -59,6 +58,13 @@ struct Line {
     burst: u32,
 }
 
+/// One direction of a connection: the nodes and their ports. A connection over IPv4 and one over IPv6 may share one.
+type Lane = (NodeId, NodeId, u16, u16);
+
+fn lane((from, to): (NodeId, NodeId), packet: &Packet) -> Lane {
+    (from, to, packet.from.port(), packet.to.port())
+}
+
 /// See the module's text.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
@@ -66,7 +72,7 @@ pub(crate) struct Network {
     lines: Vec<Line>,
     flights: Flights,
     /// When the last segment of each direction of each connection arrives: none overtakes another.
-    lanes: BTreeMap<(SocketAddr, SocketAddr), Instant>,
+    lanes: BTreeMap<Lane, Instant>,
     next_id: u64,
     /// How many packets exploration holds.
     parked: usize,
@@ -167,74 +173,41 @@ impl Network {
     }
 
     fn send_datagram(&mut self, from: NodeId, to: NodeId, mut packet: Packet, environment: &mut Environment) {
-        let now = environment.now();
+        let Some(line) = self.line_mut(from, to) else { return };
         if let Body::Datagram(payload) = &packet.body
-            && let Some(spoilt) = self.spoil(from, to, payload, environment)
+            && let Some(spoilt) = line.spoil(from, payload, environment)
         {
             packet.body = Body::Datagram(spoilt);
         }
-        let arrives = self.arrival(from, to, packet.body.payload().len(), environment);
-        let late = self.choose(Label::Reorder, from, to, 8, |link| link.reorder, environment);
-        let arrives = arrives + self.lateness(from, to).saturating_mul(u64::from(late));
-        let copies = if Mutant::DatagramsDoubled.is_on() { 2 } else { 1 };
-        let copies = copies + self.choose(Label::Duplicate, from, to, 2, |link| link.duplicate, environment);
-        let lost = self.loses(from, to, environment);
-        for copy in 0..copies {
-            let arrives = arrives + self.lateness(from, to).saturating_mul(u64::from(copy));
-            let id = self.number();
-            environment.trace.sent(now, id, (from, to), &packet, arrives);
-            // A copy is made behind the place where packets are lost.
-            match lost {
-                Some(why) => environment.trace.lost(now, id, why),
-                None => self.launch(from, to, packet.clone(), arrives, id, Instant::MAX, false),
-            }
+        let mut arrives = line.arrival(from, packet.body.payload().len(), environment);
+        let lateness = line.lateness();
+        let late = draw(Label::Reorder, from, 8, line.link.reorder, environment);
+        arrives += lateness.saturating_mul(u64::from(late));
+        let doubles = draw(Label::Duplicate, from, 2, line.link.duplicate, environment);
+        let lost = line.loses(from, environment);
+        // A copy is made behind the place where packets are lost.
+        for _ in 0..doubles + u32::from(Mutant::DatagramsDoubled.is_on()) {
+            self.launch_datagram((from, to), packet.clone(), arrives, lost, environment);
+            arrives += lateness;
         }
+        self.launch_datagram((from, to), packet, arrives, lost, environment);
     }
 
-    fn loses(&mut self, from: NodeId, to: NodeId, environment: &mut Environment) -> Option<Loss> {
-        let now = environment.now();
-        if self.is_cut(from, to, now) {
-            return Some(Loss::Partition);
+    #[inline]
+    fn launch_datagram(
+        &mut self,
+        (from, to): (NodeId, NodeId),
+        packet: Packet,
+        arrives: Instant,
+        lost: Option<Loss>,
+        environment: &mut Environment,
+    ) {
+        let (now, id) = (environment.now(), self.number());
+        environment.trace.sent(now, id, (from, to), &packet, arrives);
+        match lost {
+            Some(why) => environment.trace.lost(now, id, why),
+            None => self.launch(from, to, packet, arrives, id, Instant::MAX, false),
         }
-        if let Some(line) = self.line_mut(from, to)
-            && line.burst > 0
-        {
-            line.burst -= 1;
-            return Some(Loss::Loss);
-        }
-        if self.choose(Label::Loss, from, to, 2, |link| link.loss, environment) == 0 {
-            return None;
-        }
-        let burst = environment.choose(Label::Burst, from, 8);
-        if let Some(line) = self.line_mut(from, to) {
-            line.burst = burst;
-        }
-        Some(Loss::Loss)
-    }
-
-    /// The datagram with a bit turned over, or its end cut off, if that happens to it.
-    fn spoil(&self, from: NodeId, to: NodeId, data: &Payload, environment: &mut Environment) -> Option<Payload> {
-        let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        let bit = self.choose(
-            Label::Corrupt,
-            from,
-            to,
-            len.saturating_mul(8).saturating_add(1),
-            |link| link.corrupt,
-            environment,
-        );
-        let cut = self.choose(Label::Truncate, from, to, len.saturating_add(1), |link| link.truncate, environment);
-        if bit == 0 && cut == 0 {
-            return None;
-        }
-        let mut bytes = data.to_vec();
-        if let Some(bit) = bit.checked_sub(1)
-            && let Some(byte) = bytes.get_mut(bit as usize / 8)
-        {
-            *byte ^= 1 << (bit % 8);
-        }
-        bytes.truncate(data.len() - cut as usize);
-        Some(bytes.into())
     }
 
     fn send_segment(&mut self, from: NodeId, to: NodeId, mut packet: Packet, environment: &mut Environment) {
@@ -246,7 +219,7 @@ impl Network {
                 let front = Packet { body: Body::Data(Payload::new(front)), ..packet.clone() };
                 let back = Body::Data(Payload::new(back));
                 self.send_in_order(from, to, front, environment);
-                packet.body = back;
+                (packet.body, packet.acknowledges) = (back, 0);
             }
         }
         self.send_in_order(from, to, packet, environment);
@@ -256,14 +229,14 @@ impl Network {
         let now = environment.now();
         let attempts = environment.choose(Label::Retransmit, from, 4);
         let again = RETRANSMIT.saturating_mul((1 << attempts) - 1);
-        let mut arrives = self.arrival(from, to, packet.body.payload().len(), environment) + again;
         let deadline = now + packet.patience;
-        let is_stalled = self.is_cut(from, to, now);
+        let Some(line) = self.line_mut(from, to) else { return };
+        let mut arrives = line.arrival(from, packet.body.payload().len(), environment) + again;
+        let is_stalled = line.cut_until > now;
         if is_stalled {
-            let heals = self.line(from, to).map_or(now, |line| line.cut_until);
-            arrives = arrives.max(heals.saturating_add(RETRANSMIT)).min(deadline);
+            arrives = arrives.max(line.cut_until.saturating_add(RETRANSMIT)).min(deadline);
         }
-        let lane = self.lanes.entry((packet.from, packet.to)).or_insert(now);
+        let lane = self.lanes.entry(lane((from, to), &packet)).or_insert(now);
         if !Mutant::SegmentsOvertake.is_on() {
             arrives = arrives.max(*lane);
         }
@@ -301,25 +274,27 @@ impl Network {
     /// The packet that arrives next. `None` if it does not after all: it waits on, or who waits for it is going to be
     /// told that this is in vain.
     pub(crate) fn land(&mut self, now: Instant) -> Option<Flight> {
-        let flight = self.flights.land()?;
+        let mut flight = self.flights.land()?;
         if !flight.is_stalled || !self.is_cut(flight.from, flight.to, now) {
-            return Some(Flight { is_stalled: false, ..flight });
+            flight.is_stalled = false;
+            return Some(flight);
         }
         if now >= flight.deadline {
             give_up(flight).for_each(|told| self.flights.launch(now, told));
             return None;
         }
         let heals = self.line(flight.from, flight.to).map_or(now, |line| line.cut_until);
-        let lane = (flight.packet.from, flight.packet.to);
+        let lane = lane((flight.from, flight.to), &flight.packet);
         self.flights.launch(heals.saturating_add(RETRANSMIT).min(flight.deadline), flight);
         self.keep_order(lane);
         None
     }
 
     /// A segment arrives later than it was going to, or earlier: those behind it do not overtake it, nor it those before.
-    fn keep_order(&mut self, lane: (SocketAddr, SocketAddr)) {
-        let is_in_lane =
-            |flight: &Flight| flight.packet.body.is_segment() && (flight.packet.from, flight.packet.to) == lane;
+    fn keep_order(&mut self, lane: Lane) {
+        let is_in_lane = |flight: &Flight| {
+            flight.packet.body.is_segment() && self::lane((flight.from, flight.to), &flight.packet) == lane
+        };
         if let Some(last) = self.flights.put_in_order(is_in_lane) {
             self.lanes.insert(lane, last);
         }
@@ -359,7 +334,7 @@ impl Network {
         environment.trace.changed(now, TraceEvent::LinkHealed { from, to });
         let mut lanes = BTreeSet::new();
         for flight in self.flights.take_all(|flight| flight.is_stalled && flight.from == from && flight.to == to) {
-            lanes.insert((flight.packet.from, flight.packet.to));
+            lanes.insert(lane((from, to), &flight.packet));
             self.flights.launch(now + RETRANSMIT, Flight { is_stalled: false, ..flight });
         }
         lanes.into_iter().for_each(|lane| self.keep_order(lane));
@@ -383,42 +358,6 @@ impl Network {
         self.line(from, to).is_some_and(|line| line.cut_until > now)
     }
 
-    /// When a packet that leaves now arrives.
-    fn arrival(&mut self, from: NodeId, to: NodeId, len: usize, environment: &mut Environment) -> Instant {
-        let now = environment.now();
-        let Some(line) = self.line_mut(from, to) else { return now };
-        let latency = if line.link.latency.varies() {
-            line.link.latency.at(environment.choose_at(Label::Latency, from, LATENCY_STEPS + 1, 1_000_000))
-        } else {
-            line.link.latency.least()
-        };
-        let clog = if line.clogged_until > now { CLOGGED } else { Duration::ZERO };
-        let leaves = line.free_at.max(now) + line.link.occupied(len + HEADERS);
-        line.free_at = leaves;
-        leaves + latency + line.permanent + clog
-    }
-
-    /// By how much a packet has to be late for others to overtake it.
-    fn lateness(&self, from: NodeId, to: NodeId) -> Duration {
-        let least = self.line(from, to).map_or(Duration::ZERO, |line| line.link.latency.least() + line.permanent);
-        least + Duration::from_micros(100)
-    }
-
-    /// Asks with the rate of the link and that of the faults together.
-    fn choose(
-        &self,
-        label: Label,
-        from: NodeId,
-        to: NodeId,
-        n: u32,
-        own: impl Fn(&Link) -> u32,
-        environment: &mut Environment,
-    ) -> u32 {
-        let own = self.line(from, to).map_or(0, |line| own(&line.link));
-        let rate = own.saturating_add(environment.chooser.rate_of(label));
-        if rate == 0 { 0 } else { environment.choose_at(label, from, n, rate) }
-    }
-
     /// The number of the next packet.
     pub(crate) fn number(&mut self) -> u64 {
         let id = self.next_id;
@@ -435,12 +374,76 @@ impl Network {
     }
 }
 
+impl Line {
+    /// When a packet that leaves now arrives.
+    #[inline]
+    fn arrival(&mut self, from: NodeId, len: usize, environment: &mut Environment) -> Instant {
+        let now = environment.now();
+        let latency = if self.link.latency.varies() {
+            self.link.latency.at(environment.choose_at(Label::Latency, from, LATENCY_STEPS + 1, 1_000_000))
+        } else {
+            self.link.latency.least()
+        };
+        let clog = if self.clogged_until > now { CLOGGED } else { Duration::ZERO };
+        let leaves = self.free_at.max(now) + self.link.occupied(len + HEADERS);
+        self.free_at = leaves;
+        leaves + latency + self.permanent + clog
+    }
+
+    /// By how much a packet has to be late for others to overtake it.
+    fn lateness(&self) -> Duration {
+        self.link.latency.least() + self.permanent + Duration::from_micros(100)
+    }
+
+    /// Why a datagram that leaves now is lost, if it is.
+    fn loses(&mut self, from: NodeId, environment: &mut Environment) -> Option<Loss> {
+        if self.cut_until > environment.now() {
+            return Some(Loss::Partition);
+        }
+        if self.burst > 0 {
+            self.burst -= 1;
+            return Some(Loss::Loss);
+        }
+        if draw(Label::Loss, from, 2, self.link.loss, environment) == 0 {
+            return None;
+        }
+        self.burst = environment.choose(Label::Burst, from, 8);
+        Some(Loss::Loss)
+    }
+
+    /// The datagram with a bit turned over, or its end cut off, if that happens to it.
+    fn spoil(&self, from: NodeId, data: &Payload, environment: &mut Environment) -> Option<Payload> {
+        let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        let bits = len.saturating_mul(8);
+        let bit = draw(Label::Corrupt, from, bits.saturating_add(1), self.link.corrupt, environment);
+        let cut = draw(Label::Truncate, from, len.saturating_add(1), self.link.truncate, environment);
+        if bit == 0 && cut == 0 {
+            return None;
+        }
+        let mut bytes = data.to_vec();
+        if let Some(bit) = bit.checked_sub(1)
+            && let Some(byte) = bytes.get_mut(bit as usize / 8)
+        {
+            *byte ^= 1 << (bit % 8);
+        }
+        bytes.truncate(data.len() - cut as usize);
+        Some(bytes.into())
+    }
+}
+
+/// Asks with the rate of a link and that of the faults together.
+#[inline]
+fn draw(label: Label, from: NodeId, n: u32, own: u32, environment: &mut Environment) -> u32 {
+    let rate = own.saturating_add(environment.chooser.rate_of(label));
+    if rate == 0 { 0 } else { environment.choose_at(label, from, n, rate) }
+}
+
 /// The network's word to who waits in vain: for an answer to what it sent, or for the answer that this is.
 pub(crate) fn give_up(flight: Flight) -> impl Iterator<Item = Flight> {
     let (tells_sender, tells_receiver) = match flight.packet.body {
         Body::Ack { taken, .. } => (false, taken > 0),
         Body::SynAck { .. } => (true, true),
-        _ => (true, false),
+        _ => (true, flight.packet.acknowledges > 0),
     };
     let to_sender = Flight {
         from: flight.to,

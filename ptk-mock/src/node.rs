@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ptk_core::{Counters, Cx, Error, EventLoop, Instant, Tables, TaskReport, TaskSet};
 
+use crate::environment::Environment;
 use crate::explore::Canonical;
 use crate::kernel::Home;
 use crate::mock::Mock;
@@ -68,10 +69,25 @@ pub(crate) fn ipv4(node: NodeId) -> IpAddr {
     Home::of(node.0).v4().map_or(IpAddr::from([0; 4]), IpAddr::V4)
 }
 
+/// What came of a turn.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// `false` if nothing ever will be ready.
+    pub(crate) turned: Result<bool, Error>,
+    /// The next deadline of all.
+    pub(crate) next: Option<Instant>,
+    /// The next one of the kernel.
+    pub(crate) due: Option<Instant>,
+    /// How often tasks were polled so far.
+    pub(crate) polls: u64,
+}
+
 /// A loop with its task set, on a mock.
 pub(crate) trait Inhabitant: Debug + Send + Sync {
     fn mock(&mut self) -> &mut Mock;
     fn mock_view(&self) -> &Mock;
+    /// Lends the mock what the nodes share, and runs what is ready, once.
+    fn run(&mut self, environment: Box<Environment>) -> Ran;
     /// Runs what is ready, once. `false` if nothing ever will be.
     fn turn(&mut self) -> Result<bool, Error>;
     fn next_deadline(&mut self) -> Option<Instant>;
@@ -125,6 +141,14 @@ impl<
 
     fn next_deadline(&mut self) -> Option<Instant> {
         self.event_loop.next_deadline()
+    }
+
+    fn run(&mut self, environment: Box<Environment>) -> Ran {
+        self.event_loop.platform_mut().lend(environment);
+        let turned = self.event_loop.turn_now(&mut self.set);
+        let next = self.event_loop.next_deadline();
+        let polls = self.event_loop.counters().polls;
+        Ran { turned, next, due: self.event_loop.platform_mut().kernel().next_due(), polls }
     }
 
     fn wake_all(&mut self) {

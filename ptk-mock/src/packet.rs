@@ -22,6 +22,8 @@ pub struct Packet {
     pub(crate) target: Option<u32>,
     /// For segments: the place of the connection's end at the sender.
     pub(crate) reply: u32,
+    /// For segments: how many bytes the sender says besides that it has received.
+    pub(crate) acknowledges: u32,
     /// For segments: how long the network tries to deliver it.
     pub(crate) patience: Duration,
 }
@@ -29,7 +31,7 @@ pub struct Packet {
 impl Packet {
     /// A packet that belongs to no connection.
     pub(crate) const fn datagram(from: SocketAddr, to: SocketAddr, body: Body) -> Packet {
-        Packet { from, to, body, target: None, reply: 0, patience: Duration::ZERO }
+        Packet { from, to, body, target: None, reply: 0, acknowledges: 0, patience: Duration::ZERO }
     }
 
     /// The answer to a segment for a connection that is no more.

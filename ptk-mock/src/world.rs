@@ -28,7 +28,7 @@ use crate::environment::Environment;
 use crate::label::Label;
 use crate::mock::Mock;
 use crate::network::{Flight, Network};
-use crate::node::{Boot, MakeNode};
+use crate::node::{Boot, MakeNode, Ran};
 use crate::node_id::NodeId;
 use crate::packet::{Body, Packet};
 use crate::tape::Tape;
@@ -36,9 +36,6 @@ use crate::trace::{Loss, Record, TraceEvent, TraceHash};
 
 /// The unit in which alarms come late.
 const LATENESS: Duration = Duration::from_micros(50);
-
-/// The unit in which nodes stand still.
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// The unit in which crashed nodes stay down.
 const DOWNTIME: Duration = Duration::from_millis(10);
@@ -64,11 +61,12 @@ pub struct World {
     /// Who has something to do, in the order in which it came.
     runnable: Vec<NodeId>,
     /// When nodes have to be looked at; those that were moved are skipped.
-    wakes: BinaryHeap<Reverse<(Instant, NodeId)>>,
+    wakes: Wakes,
     steps: u64,
-    /// Empty: kept for its memory.
-    outbox: Vec<Packet>,
 }
+
+/// When nodes have to be looked at.
+type Wakes = BinaryHeap<Reverse<(Instant, NodeId)>>;
 
 /// What a [`World::step`] was.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -94,7 +92,6 @@ impl World {
             runnable: Vec::new(),
             wakes: BinaryHeap::new(),
             steps: 0,
-            outbox: Vec::new(),
         };
         for node in world.node_ids() {
             world.start(node);
@@ -391,6 +388,7 @@ impl World {
         slot.has_power = !lost_power;
         if !lost_power {
             body.mock().kernel().close_all(now);
+            body.mock().kernel().acknowledge();
             let mut outbox = std::mem::take(body.mock().kernel().outbox());
             self.send_all(node, &mut outbox);
         }
@@ -406,13 +404,10 @@ impl World {
         }
     }
 
-    /// Has the node looked at again at `at`, or before.
     fn wake_at(&mut self, node: NodeId, at: Instant) {
-        if let Some(slot) = self.slot_mut(node)
-            && slot.wake_at.is_none_or(|earlier| at < earlier)
-        {
-            slot.wake_at = Some(at);
-            self.wakes.push(Reverse((at, node)));
+        let World { nodes, wakes, .. } = self;
+        if let Some(slot) = nodes.get_mut(node.index()).map(Arc::make_mut) {
+            plan(node, slot, at, wakes);
         }
     }
 
@@ -452,8 +447,9 @@ impl World {
     fn receive(&mut self, flight: Flight) {
         let now = self.now();
         let (to, id) = (flight.to, flight.id);
-        let Some(environment) = self.environment.as_deref_mut() else { return };
-        let Some(slot) = self.nodes.get_mut(to.index()).map(Arc::make_mut) else { return };
+        let World { nodes, network, environment, runnable, wakes, .. } = self;
+        let Some(environment) = environment.as_deref_mut() else { return };
+        let Some(slot) = nodes.get_mut(to.index()).map(Arc::make_mut) else { return };
         let Some(body) = slot.body_mut() else { return self.land_nowhere(flight) };
         let kernel = body.mock().kernel();
         let arrived = match strike(&flight, environment) {
@@ -478,9 +474,10 @@ impl World {
             environment.trace.arrived(now, id);
         } else {
             environment.trace.lost(now, id, Loss::NoRoom);
-            self.network.try_again(flight, now);
+            network.try_again(flight, now);
         }
-        self.drain(to);
+        drain(to, slot, network, environment, runnable);
+        plan_due(to, slot, wakes);
     }
 
     /// The receiver is down, with its host or without.
@@ -499,19 +496,13 @@ impl World {
         }
     }
 
-    /// What the node has to send goes out, and if it has something to do, it is runnable; its kernel may have plans.
     fn drain(&mut self, node: NodeId) {
-        let mut outbox = std::mem::take(&mut self.outbox);
-        let Some(body) = self.slot_mut(node).and_then(Slot::body_mut) else { return };
-        std::mem::swap(body.mock().kernel().outbox(), &mut outbox);
-        let (has_events, due) = (body.mock().kernel().events() > 0, body.mock().kernel().next_due());
-        self.send_all(node, &mut outbox);
-        self.outbox = outbox;
-        if let Some(due) = due {
-            self.wake_at(node, due);
-        }
-        if has_events {
-            self.enqueue(node);
+        let World { nodes, network, environment, runnable, wakes, .. } = self;
+        if let Some(slot) = nodes.get_mut(node.index()).map(Arc::make_mut)
+            && let Some(environment) = environment.as_deref_mut()
+        {
+            drain(node, slot, network, environment, runnable);
+            plan_due(node, slot, wakes);
         }
     }
 
@@ -524,54 +515,38 @@ impl World {
 
     /// The node runs once.
     fn run(&mut self, node: NodeId) {
-        let now = self.now();
-        if let Some(slot) = self.slot_mut(node) {
-            slot.is_queued = false;
-            if slot.paused_until > now {
-                let until = slot.paused_until;
-                return self.wake_at(node, until);
-            }
+        let World { nodes, network, environment, runnable, wakes, .. } = self;
+        let Some(slot) = nodes.get_mut(node.index()).map(Arc::make_mut) else { return };
+        let Some(mut lent) = environment.take() else { return };
+        slot.is_queued = false;
+        let now = lent.now();
+        if slot.stands_still(node, &mut lent) {
+            let environment = environment.insert(lent);
+            send(node, slot, network, environment);
+            return plan(node, slot, slot.paused_until, wakes);
         }
-        if self.pauses(node) {
-            return;
-        }
-        let Some(environment) = self.environment.take() else { return };
-        let Some(body) = self.nodes.get_mut(node.index()).and_then(|slot| Arc::make_mut(slot).body_mut()) else {
-            self.environment = Some(environment);
+        let Some(body) = slot.body_mut() else {
+            *environment = Some(lent);
             return;
         };
-        body.mock().lend(environment);
-        let turned = catch_unwind(AssertUnwindSafe(|| body.turn()));
-        self.environment = body.mock().take_back();
-        let crash = body.mock().crash();
-        let polls = body.counters().polls;
-        self.environment().trace.ran(now, node, polls);
-        self.drain(node);
+        let ran = catch_unwind(AssertUnwindSafe(|| body.run(lent)));
+        let polls = ran.as_ref().map_or_else(|_| body.counters().polls, |ran| ran.polls);
+        let mock = body.mock();
+        let crash = mock.crash();
+        let Some(returned) = mock.take_back() else { return };
+        let returned = environment.insert(returned);
+        returned.trace.ran(now, node, polls);
+        drain(node, slot, network, returned, runnable);
         if crash != 0 {
             return self.crashed(node, crash);
         }
-        match turned {
-            Ok(turned) => self.rest(node, turned == Ok(true)),
+        match ran {
+            Ok(ran) => rest(node, slot, &ran, returned, runnable, wakes),
             Err(panic) => resume_unwind(panic),
         }
-        if self.environment().trace.keeps() {
+        if returned.trace.keeps() {
             self.show_tasks(node);
         }
-    }
-
-    fn pauses(&mut self, node: NodeId) -> bool {
-        let now = self.now();
-        let pause = self.environment().choose(Label::Pause, node, 100);
-        if pause == 0 {
-            return false;
-        }
-        let until = now + PAUSE.saturating_mul(u64::from(pause));
-        self.environment().trace.changed(now, TraceEvent::Paused { node, until });
-        if let Some(slot) = self.slot_mut(node) {
-            slot.paused_until = until;
-        }
-        self.wake_at(node, until);
-        true
     }
 
     /// It crashed in the middle of a call, and comes back after a while.
@@ -582,25 +557,6 @@ impl World {
         self.wake_at(node, at);
     }
 
-    /// It ran: when does it go on?
-    fn rest(&mut self, node: NodeId, goes_on: bool) {
-        let now = self.now();
-        let Some(slot) = self.slot_mut(node) else { return };
-        slot.has_ended = !goes_on;
-        let Some(body) = slot.body_mut() else { return };
-        let due = body.mock().kernel().next_due();
-        let next = if goes_on { body.next_deadline() } else { due };
-        match next {
-            None => {}
-            Some(at) if at <= now => self.enqueue(node),
-            Some(at) if due == Some(at) => self.wake_at(node, at),
-            Some(at) => {
-                let late = self.environment().choose(Label::LateAlarm, node, 40);
-                self.wake_at(node, at + LATENESS.saturating_mul(u64::from(late)));
-            }
-        }
-    }
-
     /// Notes for the trace where each task waits, where that is another place than before.
     fn show_tasks(&mut self, node: NodeId) {
         let now = self.now();
@@ -609,6 +565,77 @@ impl World {
         for event in news {
             self.environment().trace.keep(now, || event);
         }
+    }
+}
+
+/// What the node has to send goes out.
+fn send(node: NodeId, slot: &mut Slot, network: &mut Network, environment: &mut Environment) {
+    let is_queued = slot.is_queued;
+    let Some(body) = slot.body_mut() else { return };
+    let kernel = body.mock().kernel();
+    if !is_queued {
+        kernel.acknowledge();
+    }
+    for packet in kernel.outbox().drain(..) {
+        network.send(node, packet, environment);
+    }
+}
+
+/// What the node has to send goes out, and if it has something to do, it is runnable. Then what it is going to send
+/// acknowledges what has arrived.
+fn drain(
+    node: NodeId,
+    slot: &mut Slot,
+    network: &mut Network,
+    environment: &mut Environment,
+    runnable: &mut Vec<NodeId>,
+) {
+    let Some(body) = slot.body_mut() else { return };
+    let has_events = body.mock().kernel().events() > 0;
+    if has_events && slot.enqueue() {
+        runnable.push(node);
+    }
+    send(node, slot, network, environment);
+}
+
+/// Its kernel may have plans that it had not before.
+fn plan_due(node: NodeId, slot: &mut Slot, wakes: &mut Wakes) {
+    if let Some(due) = slot.body_mut().and_then(|body| body.mock().kernel().next_due()) {
+        plan(node, slot, due, wakes);
+    }
+}
+
+/// It ran: when does it go on?
+fn rest(
+    node: NodeId,
+    slot: &mut Slot,
+    ran: &Ran,
+    environment: &mut Environment,
+    runnable: &mut Vec<NodeId>,
+    wakes: &mut Wakes,
+) {
+    slot.has_ended = ran.turned != Ok(true);
+    let next = if slot.has_ended { ran.due } else { ran.next };
+    match next {
+        None => {}
+        Some(at) if at <= environment.now() => {
+            if slot.enqueue() {
+                runnable.push(node);
+            }
+        }
+        Some(at) if ran.due == Some(at) => plan(node, slot, at, wakes),
+        Some(at) => {
+            let late = environment.choose(Label::LateAlarm, node, 40);
+            plan(node, slot, at + LATENESS.saturating_mul(u64::from(late)), wakes);
+        }
+    }
+}
+
+/// Has the node looked at again at `at`, or before.
+fn plan(node: NodeId, slot: &mut Slot, at: Instant, wakes: &mut Wakes) {
+    if slot.wake_at.is_none_or(|earlier| at < earlier) {
+        slot.wake_at = Some(at);
+        wakes.push(Reverse((at, node)));
     }
 }
 

@@ -107,24 +107,25 @@ impl Kernel {
         let from = endpoint.source_for(to.ip());
         let is_heard_here = !to.ip().is_multicast() || endpoint.multicast_loopback;
         let home = self.home;
-        if home.is_elsewhere(to.ip()) || home.is_heard_elsewhere(to.ip()) {
-            let body = Body::Datagram(Payload::new(data));
-            self.outbox.push(Packet::datagram(from, to, body));
+        let is_elsewhere = home.is_elsewhere(to.ip());
+        let data = Payload::new(data);
+        if !is_elsewhere && is_heard_here {
+            self.deliver(from, to, &data);
         }
-        if !home.is_elsewhere(to.ip()) && is_heard_here {
-            self.deliver(from, to, data);
+        if is_elsewhere || home.is_heard_elsewhere(to.ip()) {
+            self.outbox.push(Packet::datagram(from, to, Body::Datagram(data)));
         }
         Ok(())
     }
 
     /// What becomes of a datagram on the network: groups and broadcasts reach everybody who listens, other addresses
     /// one socket.
-    pub(crate) fn deliver(&mut self, from: SocketAddr, to: SocketAddr, data: &[u8]) {
+    pub(crate) fn deliver(&mut self, from: SocketAddr, to: SocketAddr, data: &Payload) {
         if to.ip().is_multicast() || address::is_broadcast(to.ip()) {
             self.deliver_to_all(from, to, data);
         } else if let Some(id) = self.pick_endpoint(from, to) {
             if let Some(endpoint) = self.endpoints.get_mut(id.0) {
-                endpoint.inbox.put(from, data);
+                endpoint.inbox.put(from, data.clone());
             }
             self.refresh_endpoint(id);
         } else {
@@ -133,11 +134,11 @@ impl Kernel {
     }
 
     /// One copy for each socket that hears it, in the order in which they were bound.
-    fn deliver_to_all(&mut self, from: SocketAddr, to: SocketAddr, data: &[u8]) {
+    fn deliver_to_all(&mut self, from: SocketAddr, to: SocketAddr, data: &Payload) {
         for id in self.bindings.at(to.port()) {
             let endpoint = self.endpoints.get_mut(id.0).filter(|endpoint| endpoint.hears(from, to));
             if let Some(endpoint) = endpoint {
-                endpoint.inbox.put(from, data);
+                endpoint.inbox.put(from, data.clone());
                 let level = endpoint.readiness();
                 endpoint.signal.update(level, Source::Endpoint(*id), &mut self.ready);
             }

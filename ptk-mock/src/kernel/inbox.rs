@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use ptk_core::Datagram;
 
 use crate::mutant::Mutant;
+use crate::packet::Payload;
 
 /// What a buffer holds if nobody chose a size (Linux: `net.core.rmem_default`).
 const DEFAULT_LIMIT: usize = 212_992;
@@ -27,7 +28,7 @@ pub(crate) struct Inbox {
 #[derive(Clone, Hash)]
 struct Packet {
     from: SocketAddr,
-    data: Box<[u8]>,
+    data: Payload,
 }
 
 impl Packet {
@@ -66,16 +67,16 @@ impl Inbox {
     }
 
     /// A datagram arrives. Without room for it, it is lost; but an empty buffer takes one of any length.
-    pub(crate) fn put(&mut self, from: SocketAddr, data: &[u8]) {
+    pub(crate) fn put(&mut self, from: SocketAddr, data: Payload) {
         if Mutant::BoundariesLost.is_on()
             && let Some(last) = self.packets.back_mut().filter(|last| last.from == from)
         {
             self.used -= last.charge();
-            last.data = [&last.data, data].concat().into();
+            last.data = [&*last.data, &*data].concat().into();
             self.used += last.charge();
             return;
         }
-        let packet = Packet { from, data: data.into() };
+        let packet = Packet { from, data };
         let used = self.used + packet.charge();
         if used <= self.limit || self.packets.is_empty() {
             self.used = used;
@@ -87,11 +88,12 @@ impl Inbox {
     pub(crate) fn take(&mut self, buffer: &mut [u8]) -> Option<Datagram> {
         let packet = self.packets.pop_front()?;
         self.used -= packet.charge();
-        for (place, byte) in buffer.iter_mut().zip(&packet.data) {
-            *place = *byte;
-        }
         let (length, room) = (packet.data.len(), buffer.len());
-        Some(Datagram { count: length.min(room), from: packet.from, truncated: length > room })
+        let count = length.min(room);
+        if let (Some(place), Some(data)) = (buffer.get_mut(..count), packet.data.get(..count)) {
+            place.copy_from_slice(data);
+        }
+        Some(Datagram { count, from: packet.from, truncated: length > room })
     }
 }
 
@@ -106,7 +108,7 @@ impl fmt::Debug for Inbox {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-    use super::Inbox;
+    use super::{Inbox, Payload};
 
     const FROM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
     const FROM_V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 9);
@@ -114,8 +116,8 @@ mod tests {
     /// How many datagrams of `length` bytes an inbox of `size` holds.
     fn holds(from: SocketAddr, size: u32, length: usize) -> usize {
         let mut inbox = Inbox::new(size);
-        let data = vec![0; length];
-        (0..2_500).for_each(|_| inbox.put(from, &data));
+        let data = Payload::from(vec![0; length]);
+        (0..2_500).for_each(|_| inbox.put(from, data.clone()));
         std::iter::from_fn(|| inbox.take(&mut [])).count()
     }
 
@@ -158,11 +160,11 @@ mod tests {
     #[test]
     fn what_is_taken_makes_room() {
         let mut inbox = Inbox::new(1);
-        inbox.put(FROM, b"a");
-        inbox.put(FROM, b"b");
-        inbox.put(FROM, b"lost");
+        for data in [&b"a"[..], b"b", b"lost"] {
+            inbox.put(FROM, Payload::new(data));
+        }
         assert!(inbox.take(&mut []).is_some());
-        inbox.put(FROM, b"c");
+        inbox.put(FROM, Payload::new(b"c"));
         let mut buffer = [0; 4];
         let received = std::iter::from_fn(|| inbox.take(&mut buffer).map(|it| (it.count, buffer[0])));
         assert_eq!(received.collect::<Vec<_>>(), [(1, b'b'), (1, b'c')]);

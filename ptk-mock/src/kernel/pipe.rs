@@ -1,7 +1,7 @@
 //! A buffer of bytes with a limit: the window of one end of a connection.
 
-use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::packet::Payload;
 
@@ -9,9 +9,11 @@ use crate::packet::Payload;
 pub(crate) const DEFAULT_CAPACITY: usize = 64 * 1024;
 
 /// Bytes in order, at most as many as its capacity.
-#[derive(Clone, Hash)]
+#[derive(Clone)]
 pub(crate) struct Pipe {
-    bytes: VecDeque<u8>,
+    /// Behind so many that have left.
+    bytes: Vec<u8>,
+    gone: usize,
     capacity: usize,
     /// Bytes that have left and still take room.
     lent: usize,
@@ -22,7 +24,7 @@ pub(crate) struct Pipe {
 impl Pipe {
     /// An empty pipe; a size of 0 is the default.
     pub(crate) fn new(size: u32) -> Pipe {
-        let mut pipe = Pipe { bytes: VecDeque::new(), capacity: DEFAULT_CAPACITY, lent: 0, urgent: None };
+        let mut pipe = Pipe { bytes: Vec::new(), gone: 0, capacity: DEFAULT_CAPACITY, lent: 0, urgent: None };
         pipe.resize(size);
         pipe
     }
@@ -36,7 +38,7 @@ impl Pipe {
 
     /// How many bytes fit.
     pub(crate) fn room(&self) -> usize {
-        self.capacity.saturating_sub(self.bytes.len() + self.lent)
+        self.capacity.saturating_sub(self.len() + self.lent)
     }
 
     /// How many bytes fit into it when it is empty.
@@ -46,18 +48,20 @@ impl Pipe {
 
     /// How many bytes are inside.
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() - self.gone
     }
 
     /// Takes all of `data`, for which room was promised.
     pub(crate) fn accept(&mut self, data: &[u8]) {
-        self.bytes.extend(data);
+        self.bytes.extend_from_slice(data);
     }
 
     /// Moves `count` bytes out, and keeps their room until they are released.
     pub(crate) fn lend(&mut self, count: usize) -> Payload {
         self.lent += count;
-        self.bytes.drain(..count.min(self.bytes.len())).collect::<Vec<_>>().into()
+        let payload = Payload::new(self.front(count));
+        self.drop_front(count);
+        payload
     }
 
     /// Bytes that were lent need their room no more.
@@ -68,15 +72,15 @@ impl Pipe {
     /// How many bytes one call can take.
     pub(crate) fn readable(&self) -> usize {
         match self.urgent {
-            None => self.bytes.len(),
-            Some(0) => self.bytes.len() - 1,
+            None => self.len(),
+            Some(0) => self.len() - 1,
             Some(place) => place,
         }
     }
 
     /// The byte that was put last is urgent. One that was so before is like any other from now on (RFC 6093, 3.2).
     pub(crate) fn mark(&mut self) {
-        self.urgent = self.bytes.len().checked_sub(1);
+        self.urgent = self.len().checked_sub(1);
     }
 
     /// Leaves out an urgent byte in front; whether there was one.
@@ -88,19 +92,14 @@ impl Pipe {
         is_in_front
     }
 
-    fn drop_front(&mut self, count: usize) {
-        self.bytes.drain(..count);
-        self.urgent = self.urgent.and_then(|place| place.checked_sub(count));
-    }
-
     /// Whether nothing is inside.
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len() == 0
     }
 
     /// Throws away what is inside.
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+        self.drop_front(self.len());
         self.lent = 0;
         self.urgent = None;
     }
@@ -108,7 +107,7 @@ impl Pipe {
     /// Takes as much of `data` as fits and returns how much that was.
     pub(crate) fn put(&mut self, data: &[u8]) -> usize {
         let count = data.len().min(self.room());
-        self.bytes.extend(data.iter().take(count));
+        self.bytes.extend_from_slice(data.get(..count).unwrap_or(data));
         count
     }
 
@@ -122,30 +121,55 @@ impl Pipe {
 
     /// Copies as much to the front of `buffer` as there is and fits, and returns how much that was.
     pub(crate) fn peek(&self, buffer: &mut [u8]) -> usize {
-        let (skipped, count) = (usize::from(self.urgent == Some(0)), self.readable().min(buffer.len()));
-        for (place, byte) in buffer.iter_mut().zip(self.bytes.iter().skip(skipped).take(count)) {
-            *place = *byte;
+        let skipped = usize::from(self.urgent == Some(0));
+        let count = self.readable().min(buffer.len());
+        let bytes = self.front(skipped + count).get(skipped..).unwrap_or(&[]);
+        if let Some(place) = buffer.get_mut(..bytes.len()) {
+            place.copy_from_slice(bytes);
         }
-        count
+        bytes.len()
     }
 
     /// Moves as much as fits into another pipe; whether an urgent byte was among it.
     pub(crate) fn pour(&mut self, into: &mut Pipe) -> bool {
-        let count = into.room().min(self.bytes.len());
+        let count = into.room().min(self.len());
         let urgent = self.urgent.filter(|place| *place < count);
         if let Some(place) = urgent {
-            into.urgent = Some(into.bytes.len() + place);
+            into.urgent = Some(into.len() + place);
         }
-        into.bytes.extend(self.bytes.drain(..count));
-        self.urgent = self.urgent.and_then(|place| place.checked_sub(count));
+        into.accept(self.front(count));
+        self.drop_front(count);
         urgent.is_some()
+    }
+
+    /// The first `count` bytes, or what there is.
+    fn front(&self, count: usize) -> &[u8] {
+        let bytes = self.bytes.get(self.gone..).unwrap_or(&[]);
+        bytes.get(..count).unwrap_or(bytes)
+    }
+
+    /// Takes the first bytes out. The others move up only once they are fewer than those that are gone.
+    fn drop_front(&mut self, count: usize) {
+        self.gone += count.min(self.len());
+        self.urgent = self.urgent.and_then(|place| place.checked_sub(count));
+        if self.gone * 2 >= self.bytes.len() {
+            self.bytes.drain(..self.gone);
+            self.gone = 0;
+        }
+    }
+}
+
+impl Hash for Pipe {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.front(self.len()).hash(state);
+        (self.capacity, self.lent, self.urgent).hash(state);
     }
 }
 
 impl fmt::Debug for Pipe {
     /// `12/65536`: how full it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.bytes.len(), self.capacity)
+        write!(f, "{}/{}", self.len(), self.capacity)
     }
 }
 

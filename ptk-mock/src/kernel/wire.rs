@@ -38,6 +38,8 @@ pub(crate) struct Wire {
     in_flight: usize,
     /// Bytes that the other end has room for.
     credit: usize,
+    /// Bytes that were received here and of whose arrival the other end does not know, an end of the stream among them.
+    owed: usize,
     /// Bytes that were received here and of whose room the other end does not know.
     untold: usize,
 }
@@ -45,11 +47,11 @@ pub(crate) struct Wire {
 impl Wire {
     /// The end that asks for a connection.
     pub(crate) const fn new() -> Wire {
-        Wire { target: None, in_flight: 0, credit: 0, untold: 0 }
+        Wire { target: None, in_flight: 0, credit: 0, owed: 0, untold: 0 }
     }
 
     const fn accepted(target: u32, window: u32) -> Wire {
-        Wire { target: Some(target), in_flight: 0, credit: window as usize, untold: 0 }
+        Wire { target: Some(target), in_flight: 0, credit: window as usize, owed: 0, untold: 0 }
     }
 }
 
@@ -82,6 +84,9 @@ impl Kernel {
 
     fn arrive_segment(&mut self, packet: &Packet, now: Instant) {
         let Some(id) = self.end_of(packet) else { return self.outbox.extend(packet.denial()) };
+        if packet.acknowledges > 0 {
+            self.acknowledged(id, packet.acknowledges as usize, 0, now);
+        }
         match packet.body {
             Body::SynAck { window } => self.granted(id, packet.reply, window),
             Body::Data(ref data) => self.arrive_data(id, data),
@@ -141,7 +146,7 @@ impl Kernel {
             return self.arrive_reset(id);
         }
         stream.incoming.accept(data);
-        self.emit(id, Body::Ack { taken: data.len() as u32, room: 0 });
+        self.owe(id, data.len());
         self.refresh(id);
     }
 
@@ -149,9 +154,32 @@ impl Kernel {
         if let Some(stream) = self.streams.get_mut(id.0) {
             stream.end_arrived = true;
         }
-        self.emit(id, Body::Ack { taken: 1, room: 0 });
+        self.owe(id, 1);
         self.settle_wire(id, now);
         self.refresh(id);
+    }
+
+    /// The other end is to be told that so much has arrived: by the next segment that goes there, or else soon.
+    fn owe(&mut self, id: StreamId, count: usize) {
+        let Some(wire) = self.streams.get_mut(id.0).and_then(|stream| stream.wire.as_mut()) else { return };
+        if wire.owed == 0 {
+            self.owing.push(id);
+        }
+        wire.owed += count;
+    }
+
+    /// Nothing more is going to be sent now: who was not told of what has arrived is told.
+    pub(crate) fn acknowledge(&mut self) {
+        while let Some(id) = self.owing.pop() {
+            self.acknowledge_at(id);
+        }
+    }
+
+    fn acknowledge_at(&mut self, id: StreamId) {
+        let wire = self.streams.get(id.0).and_then(|stream| stream.wire.as_ref());
+        if wire.is_some_and(|wire| wire.owed > 0) {
+            self.emit(id, Body::Ack { taken: 0, room: 0 });
+        }
     }
 
     fn acknowledged(&mut self, id: StreamId, taken: usize, room: usize, now: Instant) {
@@ -247,6 +275,7 @@ impl Kernel {
             return;
         }
         if stream.phase == Phase::Over {
+            self.acknowledge_at(id);
             self.remove_stream(id);
         } else if is_told {
             self.agenda.plan_once(now + FIN_TIMEOUT, Action::Forget(id));
@@ -257,6 +286,7 @@ impl Kernel {
     pub(crate) fn close_wire(&mut self, id: StreamId, how: Close, now: Instant) {
         let Some(stream) = self.streams.get_mut(id.0) else { return };
         if stream.phase != Phase::Up {
+            self.acknowledge_at(id);
             self.remove_stream(id);
             return;
         }
@@ -293,11 +323,16 @@ impl Kernel {
     }
 
     fn emit(&mut self, id: StreamId, body: Body) {
-        let Some(stream) = self.streams.get(id.0) else { return };
-        let Some(wire) = &stream.wire else { return };
-        let patience = patience(stream, &body);
+        let Some(stream) = self.streams.get_mut(id.0) else { return };
+        let Some(wire) = &mut stream.wire else { return };
+        let owed = std::mem::take(&mut wire.owed) as u32;
+        let (body, acknowledges) = match body {
+            Body::Ack { taken, room } => (Body::Ack { taken: taken + owed, room }, 0),
+            body => (body, owed),
+        };
         let (from, to, target, reply) = (stream.local, stream.remote, wire.target, id.0);
-        self.outbox.push(Packet { from, to, body, target, reply, patience });
+        let patience = patience(stream, &body);
+        self.outbox.push(Packet { from, to, body, target, reply, acknowledges, patience });
     }
 }
 

@@ -3,12 +3,17 @@
 use std::fmt;
 use std::hash::Hash;
 
-use ptk_core::{Instant, TaskState};
+use ptk_core::{Duration, Instant, TaskState};
 
+use crate::environment::Environment;
 use crate::explore::Canonical;
+use crate::label::Label;
 use crate::node::Inhabitant;
 use crate::node_id::NodeId;
 use crate::trace::TraceEvent;
+
+/// The unit in which nodes stand still.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// See the module's text.
 pub(crate) struct Slot {
@@ -87,6 +92,20 @@ impl Slot {
         let is_news = self.body.is_some() && !self.is_queued;
         self.is_queued |= is_news;
         is_news
+    }
+
+    /// Whether it does not run now: it was paused before, or is from now on.
+    pub(crate) fn stands_still(&mut self, node: NodeId, environment: &mut Environment) -> bool {
+        let now = environment.now();
+        if self.paused_until <= now {
+            let pause = environment.choose(Label::Pause, node, 100);
+            if pause == 0 {
+                return false;
+            }
+            self.paused_until = now + PAUSE.saturating_mul(u64::from(pause));
+            environment.trace.changed(now, TraceEvent::Paused { node, until: self.paused_until });
+        }
+        true
     }
 
     /// Where tasks wait that waited elsewhere before.
