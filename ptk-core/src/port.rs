@@ -168,7 +168,10 @@ impl EventPortView {
 
     /// Announces that the loop runs; whether something was raised since the last call. For backends.
     pub fn wake_up(&self) -> bool {
-        self.asleep.store(false, Ordering::SeqCst);
+        // Nobody else writes it, and a loop that did not sleep is spared a locked instruction.
+        if self.asleep.load(Ordering::Relaxed) {
+            self.asleep.store(false, Ordering::SeqCst);
+        }
         // Cleared before the words are read: a raise that comes now sets it again.
         self.pending.load(Ordering::Relaxed) && self.pending.swap(false, Ordering::SeqCst)
     }
