@@ -452,6 +452,7 @@ pub(crate) fn give_up(flight: Flight) -> impl Iterator<Item = Flight> {
         is_stalled: false,
         ..flight
     };
-    let to_receiver = Flight { packet: Packet { body: Body::GaveUp, ..flight.packet }, is_stalled: false, ..flight };
+    let to_receiver =
+        Flight { packet: Packet { body: Body::GaveUp, acknowledges: 0, ..flight.packet }, is_stalled: false, ..flight };
     [tells_sender.then_some(to_sender), tells_receiver.then_some(to_receiver)].into_iter().flatten()
 }

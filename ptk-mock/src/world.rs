@@ -591,11 +591,17 @@ fn drain(
     runnable: &mut Vec<NodeId>,
 ) {
     let Some(body) = slot.body_mut() else { return };
-    let has_events = body.mock().kernel().events() > 0;
-    if has_events && slot.enqueue() {
-        runnable.push(node);
+    if body.mock().kernel().events() > 0 {
+        enqueue(node, slot, runnable);
     }
     send(node, slot, network, environment);
+}
+
+/// The node has something to do.
+fn enqueue(node: NodeId, slot: &mut Slot, runnable: &mut Vec<NodeId>) {
+    if slot.enqueue() {
+        runnable.push(node);
+    }
 }
 
 /// Its kernel may have plans that it had not before.
@@ -619,9 +625,7 @@ fn rest(
     match next {
         None => {}
         Some(at) if at <= environment.now() => {
-            if slot.enqueue() {
-                runnable.push(node);
-            }
+            enqueue(node, slot, runnable);
         }
         Some(at) if ran.due == Some(at) => plan(node, slot, at, wakes),
         Some(at) => {
