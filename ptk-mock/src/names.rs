@@ -1,6 +1,7 @@
 //! What the simulated system knows about names. Plain data that the test gave; nothing is looked up here.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use ptk_core::NameService;
 
@@ -8,8 +9,8 @@ use ptk_core::NameService;
 #[derive(Clone, Hash, Debug)]
 pub(crate) struct Names {
     service: Vec<Entry>,
-    /// Names in lower case, without a final dot.
-    hosts: Vec<(String, IpAddr)>,
+    /// Names in lower case, without a final dot. Shared by copies: worlds are copied often.
+    hosts: Option<Arc<Vec<(String, IpAddr)>>>,
 }
 
 /// A [`NameService`] that owns its text.
@@ -25,7 +26,7 @@ enum Entry {
 impl Names {
     /// A system that knows nothing.
     pub(crate) const fn new() -> Names {
-        Names { service: Vec::new(), hosts: Vec::new() }
+        Names { service: Vec::new(), hosts: None }
     }
 
     /// Replaces what is known about servers.
@@ -36,7 +37,7 @@ impl Names {
     /// Adds an address to a host.
     pub(crate) fn add_host(&mut self, name: &str, address: IpAddr) {
         let name = name.strip_suffix('.').unwrap_or(name);
-        self.hosts.push((name.to_ascii_lowercase(), address));
+        Arc::make_mut(self.hosts.get_or_insert_default()).push((name.to_ascii_lowercase(), address));
     }
 
     /// Tells what is known about servers, in the order in which it was given.
@@ -46,7 +47,8 @@ impl Names {
 
     /// Tells the addresses of a host, in the order in which they were added.
     pub(crate) fn tell_addresses(&self, name: &str, tell: &mut dyn FnMut(IpAddr)) {
-        let addresses = self.hosts.iter().filter(|(host, _)| host.eq_ignore_ascii_case(name));
+        let addresses =
+            self.hosts.iter().flat_map(|hosts| hosts.iter()).filter(|(host, _)| host.eq_ignore_ascii_case(name));
         addresses.for_each(|(_, address)| tell(*address));
     }
 }

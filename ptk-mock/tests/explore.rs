@@ -5,7 +5,7 @@ mod pair;
 #[path = "explore/register.rs"]
 mod register;
 
-use pair::{complete_datagrams, connection, ordered_datagrams};
+use pair::{complete_datagrams, connection, ordered_datagrams, ticker};
 use ptk_mock::{Action, Faults, Label};
 use register::{make_writer, register, server, writer};
 
@@ -73,6 +73,12 @@ fn no_more_time_passes_than_is_allowed() {
     assert!(unlimited.path.is_empty() && unlimited.exploration.complete);
     let passes = register(true, 1, 2).explore().time_steps(0).test();
     assert!(passes.unique < register(true, 1, 2).explore().time_steps(1).test().unique);
+}
+
+#[test]
+fn the_same_a_while_later_is_the_same() {
+    let exploration = ticker().explore().states(100).test();
+    assert!(exploration.complete && exploration.unique == 1, "{exploration}");
 }
 
 #[test]

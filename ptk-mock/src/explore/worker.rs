@@ -153,7 +153,8 @@ impl<'a> Worker<'a> {
         if self.explorer.asks() {
             self.world.environment().chooser = self.explorer.chooser(answers);
         }
-        let mut flights = state.flights.clone();
+        let mut flights = Vec::with_capacity(state.flights.len() + 2);
+        flights.extend_from_slice(&state.flights);
         self.act(state, act, &mut flights);
         self.settle()?;
         let sent = self.world.take_sent();
@@ -271,7 +272,7 @@ fn deviates(answers: &[u32]) -> u16 {
 
 /// What can happen in a state, and what is left of the budget then.
 fn acts(state: &State) -> Vec<(Act, Budget)> {
-    let mut acts = Vec::new();
+    let mut acts = Vec::with_capacity(16);
     for place in 0..state.flights.len() {
         packet_acts(state, place, &mut acts);
     }

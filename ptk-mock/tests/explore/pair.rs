@@ -142,3 +142,25 @@ pub(crate) fn connection(is_careful: bool) -> Scenario {
         })
         .sometimes("all was heard", move |world| words(world).len() == 2)
 }
+
+/// Rests, again and again.
+#[derive(Clone, Hash, Debug)]
+struct Ticker {
+    pt: PtTimed,
+}
+
+impl<P: Platform> Protothread<P> for Ticker {
+    type Output = Result<(), Error>;
+
+    #[protothread]
+    fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut ()) -> Result<(), Error> {
+        loop {
+            wait!(sleep!(Duration::from_millis(20)));
+        }
+    }
+}
+
+/// A node that is where it was again and again, only later.
+pub(crate) fn ticker() -> Scenario {
+    Scenario::new("ticker").node_sized::<_, 1, 0, 0, 0, 0>("ticker", |_: &Boot| [Ticker { pt: PtTimed::new() }])
+}

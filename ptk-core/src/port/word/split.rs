@@ -22,11 +22,13 @@ const fn unpack(head: u32, value: u32) -> State {
 impl Atomic for Split {
     const NEW: Self = Split { head: AtomicU32::new(0), value: AtomicU32::new(0) };
 
+    #[inline]
     fn load(&self) -> State {
         let head = self.head.load(Ordering::SeqCst);
         unpack(head, self.value.load(Ordering::Relaxed))
     }
 
+    #[inline]
     fn store(&self, state: State) {
         self.value.store(state.value, Ordering::Relaxed);
         self.head.store(pack(state), Ordering::Release);

@@ -18,10 +18,12 @@ const fn unpack(bits: u64) -> State {
 impl Atomic for Wide {
     const NEW: Self = Wide(AtomicU64::new(0));
 
+    #[inline]
     fn load(&self) -> State {
         unpack(self.0.load(Ordering::SeqCst))
     }
 
+    #[inline]
     fn store(&self, state: State) {
         self.0.store(pack(state), Ordering::Release);
     }
