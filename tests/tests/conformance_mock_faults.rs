@@ -116,14 +116,7 @@ fn when_receives_give_less_than_there_is() {
 
 #[test]
 fn when_sends_take_less_than_there_is_room_for() {
-    hold(
-        Label::ShortSend,
-        300_000,
-        &[
-            (12, "it sends and ends without looking how much was taken"),
-            (57, "what it sends is to arrive in one batch"),
-        ],
-    );
+    hold(Label::ShortSend, 300_000, &[(57, "it sends in a handler, without looking how much was taken")]);
 }
 
 #[test]
