@@ -5,16 +5,16 @@ mod nodes;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use bench_common::{Job, LATENCY, PORT};
+use bench_common::{CLIENTS, Job, LATENCY, PORT, states};
 use ptk_mock::{Boot, Link, Scenario, Step, World};
 
-use crate::nodes::{TcpClient, TcpServer, UdpClient, UdpServer};
+use crate::nodes::{Relay, TcpClient, TcpServer, UdpClient, UdpServer};
 
 fn main() -> ExitCode {
     bench_common::main_counting(|job| match job {
         Job::Udp { rounds, idle } => Some(udp(rounds, idle)),
         Job::Tcp { rounds } => Some(tcp(rounds)),
-        Job::Explore { .. } => None,
+        Job::Explore { size } => Some(explore(size)),
     })
 }
 
@@ -40,6 +40,23 @@ fn tcp(rounds: u32) -> u64 {
     let world = run(&scenario().node("server", server).node("client", client));
     received(world.app("server"), |server: &TcpServer| server.received)
         + received(world.app("client"), |client: &TcpClient| client.received)
+}
+
+/// As the other contender's model: clients that send datagrams, and a server that keeps nothing.
+fn explore(messages: u32) -> u64 {
+    let server = |boot: &Boot| [Relay::new(any(boot))];
+    let client = move |boot: &Boot| [UdpClient::new(any(boot), boot.address("server", PORT), messages)];
+    let mut scenario = scenario().node_sized::<_, 1, 1, 1, 1, 1>("server", server);
+    let names: Vec<String> = (0..CLIENTS).map(|number| format!("client{number}")).collect();
+    for name in &names {
+        scenario = scenario.node_sized::<_, 1, 1, 1, 1, 1>(name, client);
+    }
+    let scenario = scenario.always("no answer without a question", move |world| {
+        names.iter().all(|name| received(world.app(name), |client: &UdpClient| client.received) <= messages.into())
+    });
+    let explored = scenario.explore().threads(1).run().expect("the property holds");
+    assert_eq!(explored.unique, states(messages));
+    explored.generated
 }
 
 fn scenario() -> Scenario {

@@ -82,6 +82,37 @@ impl<P: Platform> Protothread<P> for UdpServer {
     }
 }
 
+/// As [`UdpServer`], and forgets all about it.
+#[derive(Clone, Hash, Debug)]
+pub(crate) struct Relay {
+    pt: Pt,
+    address: SocketAddr,
+    socket: UdpSocket,
+    peer: SocketAddr,
+    buffer: Buffer<DATAGRAM>,
+}
+
+impl Relay {
+    pub(crate) fn new(address: SocketAddr) -> Relay {
+        Relay { pt: Pt::new(), address, socket: UdpSocket::NONE, peer: address, buffer: Buffer::new() }
+    }
+}
+
+impl<P: Platform> Protothread<P> for Relay {
+    type Output = Result<Never, Error>;
+
+    #[protothread]
+    fn run(&mut self, cx: &mut Cx<'_, P>, _: &mut ()) -> Result<Never, Error> {
+        self.socket = cx.udp_socket(self.address)?;
+        loop {
+            self.peer = wait!(cx.recv_from(self.socket, &mut self.buffer))?.from;
+            wait!(cx.send_to(self.socket, self.buffer.readable(), self.peer))?;
+            self.buffer.clear();
+            self.peer = self.address;
+        }
+    }
+}
+
 /// As [`UdpClient`], over one connection.
 #[derive(Clone, Hash, Debug)]
 pub(crate) struct TcpClient {
