@@ -32,5 +32,7 @@ pub mod histogram;
 pub mod http;
 pub mod lossy;
 pub mod modbus;
+#[doc(hidden)]
+pub mod mutant;
 pub mod replicas;
 pub mod sntp;

@@ -25,7 +25,7 @@ macro_rules! planted {
 
 /// All bugs.
 pub fn all() -> Vec<Planted> {
-    planted!(ptk_core::mutant::Mutant::ALL, ptk_mock::mutant::Mutant::ALL)
+    planted!(ptk_core::mutant::Mutant::ALL, ptk_examples::mutant::Mutant::ALL, ptk_mock::mutant::Mutant::ALL)
 }
 
 /// How a bug was found.

@@ -40,6 +40,8 @@ fn scenarios() -> Vec<Scenario> {
         apps::resets::scenario(),
         apps::windows::scenario(),
         apps::backlog::scenario(),
+        apps::modbus::vandalized(),
+        apps::modbus::parted(),
     ]
 }
 

@@ -11,6 +11,7 @@
 use ptk_core::{Buf, Error};
 
 use super::pdu::MAX_PDU;
+use crate::mutant::Mutant;
 
 /// The bytes before a PDU.
 pub const HEADER: usize = 7;
@@ -41,6 +42,9 @@ impl<'a> Frame<'a> {
     ///
     /// [`Broken`] if the protocol is not 0, or the length is not that of a unit and a PDU.
     pub fn first(bytes: &'a [u8]) -> Result<Option<Self>, Broken> {
+        if Mutant::SplitHeaderBreaks.is_on() && (1..6).contains(&bytes.len()) {
+            return Err(Broken);
+        }
         if bytes.get(2).is_some_and(|&high| high != 0) || bytes.get(3).is_some_and(|&low| low != 0) {
             return Err(Broken);
         }
@@ -49,6 +53,7 @@ impl<'a> Frame<'a> {
         if !(2..=1 + MAX_PDU).contains(&length) {
             return Err(Broken);
         }
+        let length = if Mutant::ShortFrameIsWhole.is_on() { length.min(rest.len()) } else { length };
         let Some((&unit, pdu)) = rest.get(..length).and_then(<[u8]>::split_first) else { return Ok(None) };
         Ok(Some(Frame { transaction: u16::from_be_bytes([t0, t1]), unit, pdu }))
     }

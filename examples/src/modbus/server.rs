@@ -18,6 +18,7 @@ use super::frame::{Broken, Frame, MAX_FRAME};
 use super::identification::Identification;
 use super::pdu::Pdu;
 use super::plant::Plant;
+use crate::mutant::Mutant;
 
 /// How the sockets of a server are set up: answers are small and wait for nobody.
 pub const OPTIONS: Options = Options { nodelay: true, ..Options::DEFAULT };
@@ -66,6 +67,11 @@ impl Station {
     pub const fn new(identification: Identification) -> Self {
         let counts = Counts { connections: 0, requests: 0, exceptions: 0, broken: 0 };
         Station { listener: TcpListener::NONE, idle: IDLE, device: Device::new(), counts, identification }
+    }
+
+    /// How long a whole frame may take.
+    fn patience(&self) -> Duration {
+        if Mutant::SilentPeerStays.is_on() { Duration::MAX } else { self.idle }
     }
 
     /// Answers the frames at the front of `input` until there is no whole one left, or `output` has no room for the
@@ -122,10 +128,16 @@ impl Connection {
     /// Serves the peer until one side has had enough.
     #[protothread(self.serving)]
     fn serve<P: Platform, S: AsMut<Station>>(&mut self, cx: &mut Cx<'_, P>, shared: &mut S) -> Result<(), Error> {
-        self.input.clear();
+        if !Mutant::InputOutlivesPeer.is_on() {
+            self.input.clear();
+        }
         self.output.clear();
         loop {
             let broken = shared.as_mut().answer_all(&mut self.input, &mut self.output).is_err();
+            if Mutant::PartialAnswerIsWhole.is_on() {
+                let _ = cx.try_send(self.socket, self.output.readable());
+                self.output.clear();
+            }
             if !self.output.is_empty() {
                 wait!(cx.send_all(self.socket, &mut self.output), timeout = shared.as_mut().idle)??;
                 continue;
@@ -133,7 +145,7 @@ impl Connection {
             if broken {
                 break;
             }
-            if !wait!(self.receive(cx), timeout = shared.as_mut().idle)?? {
+            if !wait!(self.receive(cx), timeout = shared.as_mut().patience())?? {
                 return Ok(());
             }
         }

@@ -10,6 +10,7 @@ pub mod giving_up;
 pub mod handlers;
 pub mod handles;
 pub mod letters;
+pub mod modbus;
 pub mod order;
 pub mod refusals;
 pub mod resets;
