@@ -1,6 +1,7 @@
 //! The hunt for one bug, and the run without any.
 
 use ptk_core::Duration;
+use ptk_examples::arq::Variant;
 use ptk_mock::Failure;
 
 /// The head of the table.
@@ -25,7 +26,26 @@ macro_rules! planted {
 
 /// All bugs.
 pub fn all() -> Vec<Planted> {
-    planted!(ptk_core::mutant::Mutant::ALL, ptk_examples::mutant::Mutant::ALL, ptk_mock::mutant::Mutant::ALL)
+    let mut all: Vec<_> =
+        planted!(ptk_core::mutant::Mutant::ALL, ptk_examples::mutant::Mutant::ALL, ptk_mock::mutant::Mutant::ALL);
+    let variants = VARIANTS.iter();
+    all.extend(variants.map(|(number, variant, what)| Planted { number: *number, name: format!("{variant:?}"), what }));
+    all
+}
+
+/// What the mistakes are that the reliable datagrams of the examples can make on purpose, and their numbers.
+const VARIANTS: [(u32, Variant, &str); 4] = [
+    (5001, Variant::OffByOne, "arq: of what was lost the first is not sent again, but what lies behind it"),
+    (5002, Variant::Duplicates, "arq: a duplicate is handed up once more"),
+    (5003, Variant::ShortNumbers, "arq: numbers have as few bits as a window needs"),
+    (5004, Variant::Unchecked, "arq: nobody looks at checksums"),
+];
+
+/// The mistake that is planted, if it is one of those.
+pub fn variant() -> Variant {
+    let planted = ptk_core::mutant::planted();
+    let variant = VARIANTS.iter().find(|(number, ..)| *number == planted);
+    variant.map_or(Variant::Correct, |(_, variant, _)| *variant)
 }
 
 /// How a bug was found.

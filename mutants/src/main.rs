@@ -4,6 +4,9 @@
 //! code as it is with `SEEDS` seeds. `ptk-mutants SEEDS NUMBER` looks for one only.
 
 mod apps;
+#[allow(dead_code, reason = "the example looks at more of it")]
+#[path = "../../examples/arq/worlds.rs"]
+mod arq;
 mod hunt;
 
 use std::process::{Child, Command, ExitCode};
@@ -13,7 +16,7 @@ use std::time::{Duration, Instant};
 use ptk_mock::Scenario;
 
 /// With so many seeds of each scenario each bug must be found.
-const BUDGET: u64 = 200;
+const BUDGET: u64 = 2_000;
 
 /// How long the hunt for one bug may take, shrinking included.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -21,11 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(100);
 /// All scenarios.
 fn scenarios() -> Vec<Scenario> {
     vec![
+        apps::timers::punctual(),
         apps::streams::scenario(),
         apps::streams::parted(),
         apps::order::scenario(),
         apps::datagrams::scenario(),
-        apps::timers::punctual(),
         apps::timers::late(),
         apps::events::scenario(),
         apps::baton::scenario(),
@@ -42,15 +45,13 @@ fn scenarios() -> Vec<Scenario> {
         apps::backlog::scenario(),
         apps::modbus::vandalized(),
         apps::modbus::parted(),
+        arq::transfer(hunt::variant()),
     ]
 }
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let seeds = arguments.next().and_then(|seeds| seeds.parse().ok()).unwrap_or(10_000);
-    if std::env::var_os("CLEAN").is_some() {
-        return ExitCode::from(hunt::run_clean(seeds) as u8);
-    }
     match arguments.next().and_then(|number| number.parse().ok()) {
         Some(number) => one(number),
         None => all(seeds),

@@ -11,10 +11,14 @@ use crate::tape::{Choice, Tape};
 /// How many runs it may take.
 const MOST_RUNS: usize = 5_000;
 
+/// How many steps these may take together: a run in which time stands still takes very many.
+const MOST_STEPS: u64 = 5_000_000;
+
 /// The failure of `course`, as short as it gets.
 pub(crate) fn shrink(scenario: &Scenario, seed: u64, course: Course) -> Failure {
     let unshrunk = course.tape.0.len();
-    let mut search = Search { scenario, seed, wanted: course.violation.clone(), best: course.tape.clone(), runs: 0 };
+    let mut search =
+        Search { scenario, seed, wanted: course.violation.clone(), best: course.tape.clone(), runs: 0, steps: 0 };
     search.families();
     search.nodes();
     search.end();
@@ -43,16 +47,18 @@ struct Search<'a> {
     wanted: Option<Violation>,
     best: Tape,
     runs: usize,
+    steps: u64,
 }
 
 impl Search<'_> {
     /// Takes `choices` in place of the best if the run fails in the same way; whether it does.
     fn try_with(&mut self, choices: Vec<Choice>) -> bool {
-        if self.runs >= MOST_RUNS {
+        if self.runs >= MOST_RUNS || self.steps >= MOST_STEPS {
             return false;
         }
         self.runs += 1;
         let course = self.scenario.course(self.seed, Some(&Tape(choices)), false);
+        self.steps += course.steps;
         let fails = match (&course.violation, &self.wanted) {
             (Some(found), Some(wanted)) => found.property == wanted.property && same_place(found, wanted),
             _ => false,

@@ -72,6 +72,8 @@ impl Scenario {
             next_action: 0,
             idle: 0,
             is_peace: false,
+            last: Instant::ORIGIN,
+            at_once: 0,
         };
         let violation = match quietly(|| run.all()) {
             Ok(result) => result.err(),
@@ -106,6 +108,9 @@ struct Run<'a> {
     idle: u64,
     /// Nothing goes wrong any more.
     is_peace: bool,
+    /// When the last step was, and how many were at that time.
+    last: Instant,
+    at_once: u64,
 }
 
 impl Run<'_> {
@@ -124,14 +129,7 @@ impl Run<'_> {
 
     /// Until `end`, or until all that must come true has.
     fn go_on(&mut self, end: Instant) -> Result<(), Violation> {
-        let (mut last, mut at_once) = (self.world.now(), 0);
-        while !self.has_come_true() && self.advance(end)? {
-            at_once = if self.world.now() == last { at_once + 1 } else { 0 };
-            last = self.world.now();
-            if at_once > MOST_STEPS_AT_ONCE {
-                return Err(Violation::new("time passes", format!("{at_once} steps, and all at {last}")));
-            }
-        }
+        while !self.has_come_true() && self.advance(end)? {}
         Ok(())
     }
 
@@ -172,6 +170,7 @@ impl Run<'_> {
         if self.world.now() < before {
             return Err(Violation::new("time never goes back", format!("from {before} to {}", self.world.now())));
         }
+        self.check_progress()?;
         self.check()?;
         self.check_peace()?;
         if !matches!(step, Step::Ran(_)) && self.world.is_at_rest() {
@@ -179,6 +178,16 @@ impl Run<'_> {
             if self.idle.is_multiple_of(RESUMES_EVERY) {
                 self.check_resumes()?;
             }
+        }
+        Ok(())
+    }
+
+    fn check_progress(&mut self) -> Result<(), Violation> {
+        let now = self.world.now();
+        self.at_once = if now == self.last { self.at_once + 1 } else { 0 };
+        self.last = now;
+        if self.at_once > MOST_STEPS_AT_ONCE {
+            return Err(Violation::new("time passes", format!("{} steps, and all at {now}", self.at_once)));
         }
         Ok(())
     }
