@@ -108,7 +108,7 @@ impl<P: Platform> Protothread<P, Shared> for Sleeper {
     fn run(&mut self, cx: &mut Cx<'_, P>, shared: &mut Shared) -> Result<(), Error> {
         self.socket = cx.udp_socket(self.address)?;
         while self.round < ROUNDS {
-            self.until = self.until + Duration::from_millis(10);
+            self.until += Duration::from_millis(10);
             while let First::B(poked) =
                 wait!(first!(cx.sleep_until(self.until), cx.recv_from(self.socket, &mut self.buffer)))
             {
