@@ -124,7 +124,7 @@ impl Mock {
     ///
     /// As [`send`](Platform::send); [`Error::NotSupported`] between hosts.
     pub fn send_urgent(&mut self, socket: &mut Socket, byte: u8) -> Result<(), Error> {
-        self.begin()?;
+        self.begin();
         self.kernel.send_urgent(self.kernel.stream_id(socket)?, byte)
     }
 
@@ -256,7 +256,7 @@ impl Mock {
     }
 
     /// Every call begins here: it may be the one in which the node crashes, which unwinds to the world.
-    fn begin(&mut self) -> Result<(), Error> {
+    fn begin(&mut self) {
         if self.is_node {
             self.crash = self.choose(Label::Crash, 3);
             if self.crash != 0 {
@@ -264,12 +264,15 @@ impl Mock {
                 std::panic::resume_unwind(Box::new(Crashed));
             }
         }
+    }
+
+    fn check_open(&self) -> Result<(), Error> {
         if self.is_open { Ok(()) } else { Err(Error::NotOpen) }
     }
 
     /// As `begin`, for a call that takes one more descriptor.
     fn begin_open(&mut self) -> Result<(), Error> {
-        self.begin()?;
+        self.begin();
         if self.choose(Label::NoDescriptors, 2) != 0 {
             return Err(Error::TooManyDescriptors);
         }
@@ -278,6 +281,7 @@ impl Mock {
 
     /// As `begin_open`, for one that also takes an address.
     fn begin_bind(&mut self, address: SocketAddr) -> Result<(), Error> {
+        self.check_open()?;
         self.begin_open()?;
         let is_taken = address.port() != 0 && self.choose(Label::AddressTaken, 2) != 0;
         if is_taken { Err(Error::AddressInUse) } else { Ok(()) }
@@ -347,7 +351,8 @@ impl Platform for Mock {
     ///
     /// [`Error::Deadlock`] if nothing could ever happen. A deadline at [`Instant::MAX`] is none.
     fn wait<S: Sink>(&mut self, until: Until, sink: &mut S) -> Result<(), Error> {
-        self.begin()?;
+        self.check_open()?;
+        self.begin();
         if let Some(steps) = self.choose(Label::Interrupted, INTERRUPTIONS).checked_sub(1) {
             return self.interrupt(until, steps, sink);
         }
@@ -379,13 +384,14 @@ impl Platform for Mock {
     }
 
     fn open_stream(&mut self, peer: SocketAddr, options: &Options, token: Handle) -> Result<Socket, Error> {
+        self.check_open()?;
         self.begin_open()?;
         let now = self.environment().now();
         self.kernel.connect(peer, options, token, now)
     }
 
     fn finish_connect(&mut self, socket: &mut Socket) -> Result<(), Error> {
-        self.begin()?;
+        self.begin();
         self.kernel.finish_connect(self.kernel.stream_id(socket)?)
     }
 
@@ -400,7 +406,7 @@ impl Platform for Mock {
     }
 
     fn receive(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<Received, Error> {
-        self.begin()?;
+        self.begin();
         let id = self.kernel.stream_id(socket)?;
         let len = self.shorten(Label::ShortReceive, buffer.len());
         let received = self.kernel.receive(id, buffer.get_mut(..len).ok_or(Error::InvalidArgument)?)?;
@@ -413,7 +419,7 @@ impl Platform for Mock {
     }
 
     fn send(&mut self, socket: &mut Socket, data: &[u8]) -> Result<usize, Error> {
-        self.begin()?;
+        self.begin();
         let id = self.kernel.stream_id(socket)?;
         let len = self.shorten(Label::ShortSend, data.len());
         let sent = self.kernel.send(id, data.get(..len).ok_or(Error::InvalidArgument)?)?;
@@ -425,7 +431,7 @@ impl Platform for Mock {
     }
 
     fn peek(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<usize, Error> {
-        self.begin()?;
+        self.begin();
         self.kernel.peek(self.kernel.stream_id(socket)?, buffer)
     }
 
@@ -435,18 +441,18 @@ impl Platform for Mock {
     }
 
     fn connect_datagram(&mut self, socket: &mut Socket, peer: Option<SocketAddr>) -> Result<(), Error> {
-        self.begin()?;
+        self.begin();
         self.kernel.connect_datagram(self.kernel.endpoint_id(socket)?, peer)
     }
 
     fn receive_from(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<(Datagram, Rest), Error> {
-        self.begin()?;
+        self.begin();
         let (datagram, rest) = self.kernel.receive_from(self.kernel.endpoint_id(socket)?, buffer)?;
         Ok((datagram, self.unsure(rest)))
     }
 
     fn send_to(&mut self, socket: &mut Socket, data: &[u8], peer: Option<SocketAddr>) -> Result<(), Error> {
-        self.begin()?;
+        self.begin();
         if self.choose(Label::NoBuffers, 2) != 0 {
             return Err(Error::OutOfMemory);
         }
@@ -468,20 +474,19 @@ impl Platform for Mock {
     }
 
     fn shutdown(&mut self, socket: &mut Socket, half: Half) -> Result<(), Error> {
-        self.begin()?;
+        self.begin();
         self.kernel.shutdown(self.kernel.stream_id(socket)?, half)
     }
 
     fn close(&mut self, socket: Socket, how: Close) {
-        if self.begin().is_ok() {
-            self.closed = socket.token();
-            let now = self.environment().now();
-            self.kernel.close(&socket, how, now);
-        }
+        self.begin();
+        self.closed = socket.token();
+        let now = self.environment().now();
+        self.kernel.close(&socket, how, now);
     }
 
     fn set_option(&mut self, socket: &mut Socket, option: SocketOption) -> Result<(), Error> {
-        self.begin()?;
+        self.begin();
         let now = self.environment().now();
         self.kernel.set_option(socket, option, now)
     }
