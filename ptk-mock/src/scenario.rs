@@ -193,6 +193,8 @@ impl Scenario {
 
     /// As [`node_sized`](Self::node_sized), and `set_up` opens what the tasks share, before the first of them runs.
     /// Nothing goes wrong meanwhile; what it opens belongs to no task.
+    ///
+    /// A world panics when it starts a node for which `set_up` fails: the test is wrong.
     #[must_use]
     pub fn node_with<
         S: Application,
